@@ -1,0 +1,26 @@
+namespace Carina.Grains.Agents;
+
+/// <summary>
+/// The seam between ledger and node: carries commands to the agent of a node, wherever it runs. All commands are
+/// idempotent by volume id.
+/// </summary>
+public interface INodeExecutor
+{
+    /// <summary>Makes the volume, tagged as ours, or returns the one that is already there.</summary>
+    /// <exception cref="Errors.StorageException">
+    /// ResourceExhausted when the pool is full; FailedPrecondition when the disk holds a newer generation;
+    /// Unavailable when the node's agent cannot be reached.
+    /// </exception>
+    Task<DiskVolume> CreateAsync(string node, DiskVolumeKey key, long bytes, CancellationToken cancellationToken);
+
+    /// <summary>Grows the volume to at least <paramref name="bytes"/>; a larger one is left as it is.</summary>
+    Task<DiskVolume> ExpandAsync(string node, DiskVolumeKey key, long bytes, CancellationToken cancellationToken);
+
+    /// <summary>Removes the volume if it is ours, of this generation and not in use; a missing one is success.</summary>
+    /// <exception cref="Errors.StorageException">FailedPrecondition when it is in use or not provably ours.</exception>
+    Task DeleteAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken);
+
+    /// <summary>Applies mutable parameters to the live device.</summary>
+    Task TuneAsync(
+        string node, DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken);
+}

@@ -1,0 +1,44 @@
+namespace Carina.Grains;
+
+/// <summary>
+/// Names that users, manifests and existing clusters depend on. They are the contract with Carina 0.9 to 0.14 and
+/// never change.
+/// </summary>
+public static class CarinaNames
+{
+    /// <summary>CSI driver name and provisioner.</summary>
+    public const string Driver = "carina.storage.io";
+
+    /// <summary>Topology key; its value is the node's name.</summary>
+    public const string TopologyKey = "topology.carina.storage.io/node";
+
+    /// <summary>StorageClass and volume context key of the resolved pool.</summary>
+    public const string DiskGroup = "carina.storage.io/disk-group-name";
+
+    /// <summary>Spelling of <see cref="DiskGroup"/> up to Carina 0.9.1.</summary>
+    public const string LegacyDiskGroup = "carina.storage.io/disk-type";
+
+    /// <summary>Volume context key: path of the volume's device, for people and old tools.</summary>
+    public const string DevicePath = "carina.storage.io/path";
+
+    /// <summary>Volume context key: name of the node that holds the volume.</summary>
+    public const string Node = "carina.storage.io/node";
+
+    /// <summary>Volume context keys: device number at creation time; informative only, it may change at reboot.</summary>
+    public const string DeviceMajor = "carina.storage.io/major";
+
+    /// <inheritdoc cref="DeviceMajor"/>
+    public const string DeviceMinor = "carina.storage.io/minor";
+
+    /// <summary>Mutable parameter (VolumeAttributesClass): read-ahead of the block device in KiB.</summary>
+    public const string ReadAheadKiB = "carina.storage.io/read-ahead-kib";
+
+    /// <summary>StorageClass and pod switch that opts a volume in to failover.</summary>
+    public const string AllowMigration = "carina.storage.io/allow-pod-migration-if-node-notready";
+
+    /// <summary>Prefix of every volume handle and logical volume.</summary>
+    public const string VolumePrefix = "volume-";
+
+    /// <summary>Group names that the shorthands <c>ssd</c> and <c>hdd</c> stand for.</summary>
+    public const string LegacyGroupPrefix = "carina-vg-";
+}

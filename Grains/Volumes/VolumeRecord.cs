@@ -1,0 +1,101 @@
+using Carina.Grains.Configuration;
+
+namespace Carina.Grains.Volumes;
+
+/// <summary>Where a volume is in its life.</summary>
+[GenerateSerializer]
+[Alias("carina.VolumeState")]
+public enum VolumeState
+{
+    /// <summary>Node and pool are chosen and capacity is reserved; the disk may or may not have the volume yet.</summary>
+    Creating,
+
+    /// <summary>The disk has the volume and the ledger has confirmed it.</summary>
+    Ready,
+
+    /// <summary>To be removed; the disk may still have it.</summary>
+    Deleting,
+}
+
+/// <summary>Whether pods see a file system or a block device.</summary>
+[GenerateSerializer]
+[Alias("carina.VolumeAccess")]
+public enum VolumeAccess
+{
+    FileSystem,
+    Block,
+}
+
+/// <summary>The persisted state of a volume grain: what should exist.</summary>
+[GenerateSerializer]
+[Alias("carina.VolumeRecord")]
+public sealed record VolumeRecord
+{
+    /// <summary>The CSI volume handle; it does not depend on the node.</summary>
+    [Id(0)]
+    public required string VolumeId { get; init; }
+
+    /// <summary>The name the volume was asked for by (the PersistentVolume's name), as given.</summary>
+    [Id(1)]
+    public required string Name { get; init; }
+
+    [Id(2)]
+    public required VolumeState State { get; init; }
+
+    /// <summary>The node that holds the current generation.</summary>
+    [Id(3)]
+    public required string NodeName { get; init; }
+
+    /// <summary>The pool (disk group) on that node.</summary>
+    [Id(4)]
+    public required string Pool { get; init; }
+
+    [Id(5)]
+    public required PoolPolicy Policy { get; init; }
+
+    /// <summary>Size on disk in bytes, a multiple of the pool's granularity.</summary>
+    [Id(6)]
+    public required long Bytes { get; init; }
+
+    /// <summary>Size in bytes that an expansion under way is heading for; equal to <see cref="Bytes"/> at rest.</summary>
+    [Id(7)]
+    public required long TargetBytes { get; init; }
+
+    /// <summary>Increases whenever the volume is made anew on some node; the agent refuses an older one.</summary>
+    [Id(8)]
+    public required long Generation { get; init; }
+
+    [Id(9)]
+    public required VolumeAccess Access { get; init; }
+
+    /// <summary>File system type in lower case; empty for block volumes.</summary>
+    [Id(10)]
+    public string FileSystem { get; init; } = "";
+
+    /// <summary>StorageClass parameters as given.</summary>
+    [Id(11)]
+    public Dictionary<string, string> Parameters { get; init; } = [];
+
+    /// <summary>Parameters that ControllerModifyVolume may change.</summary>
+    [Id(12)]
+    public Dictionary<string, string> MutableParameters { get; init; } = [];
+
+    /// <summary>Nodes it is controller-published to, and whether read-only.</summary>
+    [Id(13)]
+    public Dictionary<string, bool> PublishedNodes { get; init; } = [];
+
+    [Id(14)]
+    public DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Device path on the node, as reported when the volume was made.</summary>
+    [Id(15)]
+    public string DevicePath { get; init; } = "";
+
+    /// <summary>The size asked for at creation, in bytes; what a repeated request is compared with.</summary>
+    [Id(16)]
+    public long RequestedBytes { get; init; }
+
+    /// <summary>The upper limit given at creation, in bytes; 0 means none.</summary>
+    [Id(17)]
+    public long LimitBytes { get; init; }
+}
