@@ -24,6 +24,22 @@ public interface INodeGrain : IGrainWithStringKey
     [Alias("Release")]
     Task ReleaseAsync(string volumeId, long generation, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Counts the volume as attached to this node. False when the node has <paramref name="limit"/> of them already;
+    /// 0 means no limit.
+    /// </summary>
+    [Alias("Attach")]
+    Task<bool> AttachAsync(string volumeId, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Undoes <see cref="AttachAsync"/>.</summary>
+    [Alias("Detach")]
+    Task DetachAsync(string volumeId, CancellationToken cancellationToken);
+
+    /// <summary>What the disk last said is wrong with a volume; empty when nothing is.</summary>
+    [Alias("GetVolumeProblem")]
+    [AlwaysInterleave]
+    Task<string> GetVolumeProblemAsync(string volumeId, CancellationToken cancellationToken);
+
     /// <summary>What the node has and what is left of it.</summary>
     [Alias("GetCapacity")]
     [AlwaysInterleave]

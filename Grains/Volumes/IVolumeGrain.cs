@@ -39,6 +39,10 @@ public interface IVolumeGrain : IGrainWithStringKey
     [Alias("Unpublish")]
     Task UnpublishAsync(string nodeName, CancellationToken cancellationToken);
 
+    /// <summary>Removes what earlier, never handed out generations left on nodes that are back.</summary>
+    [Alias("CleanUp")]
+    Task CleanUpAsync(CancellationToken cancellationToken);
+
     /// <summary>Confirms that this node owns the current generation and may use it.</summary>
     /// <exception cref="Errors.StorageException">NotFound, or FailedPrecondition when another node owns it.</exception>
     [Alias("Authorize")]

@@ -98,4 +98,14 @@ public sealed record VolumeRecord
     /// <summary>The upper limit given at creation, in bytes; 0 means none.</summary>
     [Id(17)]
     public long LimitBytes { get; init; }
+
+    /// <summary>Places where an earlier, never handed out generation may still be on disk.</summary>
+    [Id(18)]
+    public List<AbandonedPlace> Abandoned { get; init; } = [];
 }
+
+/// <summary>Where a generation that nobody ever used may have been left.</summary>
+[GenerateSerializer]
+[Alias("carina.AbandonedPlace")]
+public sealed record AbandonedPlace(
+    [property: Id(0)] string NodeName, [property: Id(1)] string Pool, [property: Id(2)] long Generation);

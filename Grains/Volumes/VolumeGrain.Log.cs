@@ -1,0 +1,15 @@
+using Microsoft.Extensions.Logging;
+
+namespace Carina.Grains.Volumes;
+
+internal sealed partial class VolumeGrain
+{
+    [LoggerMessage(1, LogLevel.Warning, "Volume {VolumeId}: pool {Pool} on node {Node} is full ({Reason}); looking elsewhere")]
+    private partial void LogPoolFull(string volumeId, string node, string pool, string reason);
+
+    [LoggerMessage(2, LogLevel.Warning, "Volume {VolumeId} lost a write and starts again from the store")]
+    private partial void LogLost(string volumeId, Exception exception);
+
+    [LoggerMessage(3, LogLevel.Information, "Volume {VolumeId}: removed the unused generation {Generation} from node {Node}")]
+    private partial void LogCleanedUp(string volumeId, string node, long generation);
+}
