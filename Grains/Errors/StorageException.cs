@@ -26,7 +26,7 @@ public sealed class StorageException : Exception
     public StorageException(StorageErrorCode code, string message)
         : base(message) => Code = code;
 
-    public StorageException(StorageErrorCode code, string message, Exception innerException)
+    public StorageException(StorageErrorCode code, string message, Exception? innerException)
         : base(message, innerException) => Code = code;
 
     /// <summary>The canonical code.</summary>

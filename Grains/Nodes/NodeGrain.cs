@@ -1,5 +1,4 @@
 using Carina.Grains.Agents;
-using Carina.Grains.Errors;
 using Carina.Grains.Storage;
 using Carina.Grains.Volumes;
 using Microsoft.Extensions.Logging;
@@ -9,8 +8,7 @@ namespace Carina.Grains.Nodes;
 
 /// <summary>
 /// Shell around <see cref="NodeLedger"/>. Calls interleave, but each changes the ledger in one turn and answers only
-/// after a compare-and-swap stored it, so changes that arrive together are stored together and a second activation of
-/// the same ledger fails at its first write.
+/// after it is stored; a second activation of the same ledger fails at its first write.
 /// </summary>
 [Reentrant]
 [GrainType("carina-node")]
@@ -21,110 +19,77 @@ internal sealed partial class NodeGrain(
     TimeProvider time,
     ILogger<NodeGrain> logger) : Grain, INodeGrain
 {
-    private NodeLedger _ledger = null!;
-    private string? _etag;
-    private long _changes;
-    private long _stored;
-    private Task? _storing;
-    private StorageException? _lost;
+    private LedgerKeeper _keeper = null!;
 
     private string Node => this.GetPrimaryKeyString();
 
-    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        var stored = await store.ReadAsync(Node, cancellationToken);
-        _etag = stored?.ETag;
-        _ledger = stored is null ? new NodeLedger(Node) : new NodeLedger(stored.Value);
+        _keeper = new LedgerKeeper(Node, store);
+        return _keeper.LoadAsync(cancellationToken);
     }
 
-    public async Task<ReservationResult> ReserveAsync(Reservation reservation, CancellationToken cancellationToken)
-    {
-        ThrowIfLost();
-        var result = _ledger.Reserve(reservation, time.GetUtcNow());
-        if (result.Outcome == ReservationOutcome.Reserved)
+    public Task<ReservationResult> ReserveAsync(Reservation reservation, CancellationToken cancellationToken) =>
+        ChangeAsync(ledger =>
         {
-            await StoreAsync();
-        }
+            var result = ledger.Reserve(reservation, time.GetUtcNow());
+            return (result, result.Outcome == ReservationOutcome.Reserved);
+        });
 
-        return result;
-    }
+    public Task ConfirmAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken) =>
+        ChangeAsync(ledger => ledger.Confirm(key, bytes));
 
-    public async Task ConfirmAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken)
-    {
-        ThrowIfLost();
-        _ledger.Confirm(key, bytes);
-        await StoreAsync();
-    }
+    public Task ReleaseAsync(string volumeId, long generation, CancellationToken cancellationToken) =>
+        ChangeAsync(ledger => ledger.Release(volumeId, generation));
 
-    public async Task ReleaseAsync(string volumeId, long generation, CancellationToken cancellationToken)
-    {
-        ThrowIfLost();
-        _ledger.Release(volumeId, generation);
-        await StoreAsync();
-    }
-
-    public async Task<bool> AttachAsync(string volumeId, int limit, CancellationToken cancellationToken)
-    {
-        ThrowIfLost();
-        if (!_ledger.TryAttach(volumeId, limit))
+    public Task<bool> AttachAsync(string volumeId, int limit, CancellationToken cancellationToken) =>
+        ChangeAsync(ledger =>
         {
-            return false;
-        }
+            var attached = ledger.TryAttach(volumeId, limit);
+            return (attached, attached);
+        });
 
-        await StoreAsync();
-        return true;
-    }
-
-    public async Task DetachAsync(string volumeId, CancellationToken cancellationToken)
-    {
-        ThrowIfLost();
-        _ledger.Detach(volumeId);
-        await StoreAsync();
-    }
+    public Task DetachAsync(string volumeId, CancellationToken cancellationToken) =>
+        ChangeAsync(ledger => ledger.Detach(volumeId));
 
     public Task<string> GetVolumeProblemAsync(string volumeId, CancellationToken cancellationToken) =>
-        Task.FromResult(_ledger.Find(volumeId)?.Problem ?? "");
+        Task.FromResult(_keeper.Ledger.Find(volumeId)?.Problem ?? "");
 
     public Task<NodeCapacity> GetCapacityAsync(CancellationToken cancellationToken) =>
-        Task.FromResult(_ledger.ToCapacity());
+        Task.FromResult(_keeper.Ledger.ToCapacity());
 
     public async Task ReportAsync(NodeReport report, CancellationToken cancellationToken)
     {
-        ThrowIfLost();
-        var before = _ledger.ToRecord();
-        if (!_ledger.Apply(report, time.GetUtcNow()))
+        var taken = await ChangeAsync(ledger =>
+        {
+            var before = ledger.ToRecord();
+            var applied = ledger.Apply(report, time.GetUtcNow());
+            return (applied, applied && !RecordComparer.Same(before, ledger.ToRecord()));
+        });
+        if (!taken)
         {
             LogStaleReport(Node, report.Incarnation, report.Sequence);
             return;
         }
 
         await ExplainAsync(cancellationToken);
-        if (!RecordComparer.Same(before, _ledger.ToRecord()))
-        {
-            await StoreAsync();
-        }
     }
 
     /// <summary>Asks the volumes' own records about what is on disk without a promise.</summary>
     private async Task ExplainAsync(CancellationToken cancellationToken)
     {
-        foreach (var (pool, found) in _ledger.Unexplained.ToList())
+        foreach (var (pool, found) in _keeper.Ledger.Unexplained.ToList())
         {
-            var stored = await volumes.ReadAsync(found.VolumeId, cancellationToken);
-            var record = stored?.Value;
-            if (record is null)
-            {
-                LogUnexplained(Node, found.VolumeId, found.Generation, pool);
-                continue;
-            }
-
-            if (record.NodeName == Node && record.Pool == pool && record.Generation == found.Generation)
+            var record = (await volumes.ReadAsync(found.VolumeId, cancellationToken))?.Value;
+            if (record is not null
+                && record.NodeName == Node && record.Pool == pool && record.Generation == found.Generation)
             {
                 // Its own record says it belongs here: the promise was lost, the volume was not.
-                _ledger.Adopt(new DiskVolumeKey(found.VolumeId, pool, found.Generation), found.Bytes);
+                await ChangeAsync(ledger =>
+                    ledger.Confirm(new DiskVolumeKey(found.VolumeId, pool, found.Generation), found.Bytes));
                 LogAdopted(Node, found.VolumeId, pool);
             }
-            else if (record.Abandoned.Any(a => a.NodeName == Node && a.Pool == pool && a.Generation == found.Generation))
+            else if (record?.Abandoned.Contains(new AbandonedPlace(Node, pool, found.Generation)) == true)
             {
                 // Made here, never handed out, and since made elsewhere: its own grain may remove it.
                 grains.GetGrain<IVolumeGrain>(found.VolumeId).CleanUpAsync(CancellationToken.None).Ignore();
@@ -136,49 +101,25 @@ internal sealed partial class NodeGrain(
         }
     }
 
-    /// <summary>Returns when all changes made so far are stored; calls that overlap share a write.</summary>
-    private async Task StoreAsync()
+    private Task<bool> ChangeAsync(Action<NodeLedger> change) => ChangeAsync(ledger =>
     {
-        var mine = ++_changes;
-        while (_stored < mine)
-        {
-            ThrowIfLost();
-            await (_storing ??= StoreOnceAsync());
-        }
-    }
+        change(ledger);
+        return (true, true);
+    });
 
-    private async Task StoreOnceAsync()
+    private async Task<T> ChangeAsync<T>(Func<NodeLedger, (T Answer, bool Changed)> change)
     {
-        // Let the calls that are already waiting for their turn join this write.
-        await Task.Yield();
-        var covers = _changes;
         try
         {
-            _etag = await store.WriteAsync(Node, _ledger.ToRecord(), _etag, CancellationToken.None);
-            _stored = covers;
-        }
-        catch (Exception exception)
-        {
-            // What was promised in memory is not backed by the store: forget it all and start again from the store.
-            _lost = new StorageException(
-                StorageErrorCode.Unavailable,
-                $"The ledger of node '{Node}' could not be stored ({exception.Message}); nothing was promised. Try again.",
-                exception);
-            LogLost(Node, exception);
-            DeactivateOnIdle();
-            throw _lost;
+            return await _keeper.ChangeAsync(change);
         }
         finally
         {
-            _storing = null;
-        }
-    }
-
-    private void ThrowIfLost()
-    {
-        if (_lost is not null)
-        {
-            throw new StorageException(_lost.Code, _lost.Message);
+            if (_keeper.Lost is { } lost)
+            {
+                LogLost(Node, lost);
+                DeactivateOnIdle();
+            }
         }
     }
 

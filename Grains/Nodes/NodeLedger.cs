@@ -10,13 +10,13 @@ namespace Carina.Grains.Nodes;
 public sealed class NodeLedger
 {
     /// <summary>How long an unconfirmed promise holds.</summary>
-    public static readonly TimeSpan ReservationTtl = TimeSpan.FromMinutes(2);
+    public static readonly TimeSpan ReservationTtl = TimeSpan.FromMinutes(5);
 
     /// <summary>
     /// How much longer the bytes stay set aside, so that no command sent under the promise, and no report taken before
     /// it lapsed, can still be on its way: messages between silos live for at most half of this.
     /// </summary>
-    public static readonly TimeSpan LapseGrace = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan LapseGrace = TimeSpan.FromMinutes(3);
 
     private readonly string _nodeName;
     private readonly Dictionary<string, LedgerPool> _pools = new(StringComparer.Ordinal);
@@ -223,9 +223,6 @@ public sealed class NodeLedger
 
         return true;
     }
-
-    /// <summary>Makes a promise for a volume that is on disk and that its record says belongs here.</summary>
-    public void Adopt(DiskVolumeKey key, long bytes) => Confirm(key, bytes);
 
     public NodeCapacity ToCapacity() => new(
         _nodeName,

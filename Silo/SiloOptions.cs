@@ -1,0 +1,76 @@
+using Carina.Grains;
+
+namespace Carina.Silo;
+
+/// <summary>What a silo process is for.</summary>
+public enum SiloRole
+{
+    /// <summary>Runs on a node: drives its disks and serves the CSI node service.</summary>
+    Node,
+
+    /// <summary>Serves the CSI controller service; has no disks.</summary>
+    Controller,
+}
+
+/// <summary>Settings of the silo process, from the command line, the environment (<c>Carina__X</c>) or appsettings.</summary>
+public sealed class SiloOptions
+{
+    public const string Section = "Carina";
+
+    public SiloRole Role { get; set; } = SiloRole.Node;
+
+    /// <summary>Name of this node (<c>NODE_NAME</c>); for a controller, any name of its own.</summary>
+    public string NodeName { get; set; } = "";
+
+    /// <summary>Further node labels as <c>key=value,key=value</c>, where there is no Kubernetes to ask.</summary>
+    public string Labels { get; set; } = "";
+
+    /// <summary>Path of <c>config.json</c>.</summary>
+    public string ConfigFile { get; set; } = "/etc/carina/config.json";
+
+    /// <summary>Path of the CSI socket to serve.</summary>
+    public string CsiSocket { get; set; } = "/csi/csi.sock";
+
+    /// <summary>Path of the plugin registration socket to serve to the kubelet; empty leaves that to the registrar sidecar.</summary>
+    public string RegistrationSocket { get; set; } = "";
+
+    /// <summary>The CSI socket's path as the kubelet sees it, told to it at registration; empty means <see cref="CsiSocket"/>.</summary>
+    public string KubeletCsiSocket { get; set; } = "";
+
+    /// <summary>Path of the embedded database file.</summary>
+    public string StateFile { get; set; } = "/var/lib/carina/carina.db";
+
+    public string ClusterId { get; set; } = "carina";
+
+    /// <summary>Address that other silos reach this one at.</summary>
+    public string Address { get; set; } = "127.0.0.1";
+
+    /// <summary>Port that other silos reach this one at.</summary>
+    public int Port { get; set; } = 11111;
+
+    /// <summary>Directories below which staging and target paths must be, separated by colons.</summary>
+    public string PathRoots { get; set; } = "/var/lib/kubelet";
+
+    /// <summary>Most volumes published to a node at a time.</summary>
+    public int MaxVolumesPerNode { get; set; } = 1000;
+
+    /// <summary>Time between reports of an idle node to its ledger.</summary>
+    public TimeSpan ReportInterval { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Devices that LVM may look at, as regular expressions separated by commas; empty means all. For several nodes that
+    /// share one kernel (embedded mode, tests).
+    /// </summary>
+    public string LvmDevices { get; set; } = "";
+
+    /// <summary>The node's labels with its topology key.</summary>
+    public Dictionary<string, string> NodeLabels()
+    {
+        var labels = Labels.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(l => l.Split('=', 2))
+            .ToDictionary(l => l[0], l => l.Length > 1 ? l[1] : "", StringComparer.Ordinal);
+        labels[CarinaNames.TopologyKey] = NodeName;
+        labels.TryAdd("kubernetes.io/hostname", NodeName);
+        return labels;
+    }
+}
