@@ -1,3 +1,3 @@
-// Composition root of the process on every node; filled as the rooms grow.
-var app = WebApplication.CreateSlimBuilder(args).Build();
-await app.RunAsync().ConfigureAwait(false);
+using Carina.Silo.Hosting;
+
+await CarinaSilo.Build(args).RunAsync();

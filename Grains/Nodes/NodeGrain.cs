@@ -3,6 +3,7 @@ using Carina.Grains.Storage;
 using Carina.Grains.Volumes;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
+using Orleans.Placement;
 
 namespace Carina.Grains.Nodes;
 
@@ -11,6 +12,7 @@ namespace Carina.Grains.Nodes;
 /// after it is stored; a second activation of the same ledger fails at its first write.
 /// </summary>
 [Reentrant]
+[RandomPlacement]
 [GrainType("carina-node")]
 internal sealed partial class NodeGrain(
     IRecordStore<NodeRecord> store,

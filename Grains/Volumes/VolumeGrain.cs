@@ -3,6 +3,7 @@ using Carina.Grains.Errors;
 using Carina.Grains.Nodes;
 using Carina.Grains.Storage;
 using Microsoft.Extensions.Logging;
+using Orleans.Placement;
 
 namespace Carina.Grains.Volumes;
 
@@ -10,6 +11,7 @@ namespace Carina.Grains.Volumes;
 /// One volume's saga: reserve → record intent → act on disk → confirm. Every step is idempotent and starts from what is
 /// stored, so a call repeated after a crash at any point finishes what the crashed one began.
 /// </summary>
+[PreferLocalPlacement]
 [GrainType("carina-volume")]
 internal sealed partial class VolumeGrain(
     IRecordStore<VolumeRecord> store,

@@ -1,0 +1,21 @@
+using Carina.Grains.Agents;
+using Carina.Grains.Nodes;
+using Carina.Grains.Volumes;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Carina.Silo.Agents;
+
+/// <summary>Registers the agent and what finds it.</summary>
+internal static class AgentExtensions
+{
+    public static void AddNodeAgent(this ISiloBuilder silo)
+    {
+        silo.AddGrainService<NodeAgent>();
+        silo.Services.TryAddSingleton<ICrashPoints, NoCrashPoints>();
+        silo.Services.AddSingleton<DiskAgent>();
+        silo.Services.AddSingleton<DeviceTuner>();
+        silo.Services.AddSingleton<NodeDirectory>();
+        silo.Services.AddSingleton<INodeDirectory>(s => s.GetRequiredService<NodeDirectory>());
+        silo.Services.AddSingleton<INodeExecutor, NodeExecutor>();
+    }
+}

@@ -1,0 +1,100 @@
+using System.Net;
+using Carina.Silo.Agents;
+using Carina.Silo.Membership;
+using Carina.Silo.Storage;
+using Carina.Silo.Telemetry;
+using Orleans.Configuration;
+
+namespace Carina.Silo.Hosting;
+
+/// <summary>Puts the process together: Orleans silo, agent, CSI services.</summary>
+public static class CarinaSilo
+{
+    private static readonly Dictionary<string, string> Switches = new()
+    {
+        ["--role"] = "Carina:Role",
+        ["--node-name"] = "Carina:NodeName",
+        ["--labels"] = "Carina:Labels",
+        ["--config"] = "Carina:ConfigFile",
+        ["--csi-socket"] = "Carina:CsiSocket",
+        ["--registration-socket"] = "Carina:RegistrationSocket",
+        ["--kubelet-csi-socket"] = "Carina:KubeletCsiSocket",
+        ["--state-file"] = "Carina:StateFile",
+        ["--cluster-id"] = "Carina:ClusterId",
+        ["--address"] = "Carina:Address",
+        ["--port"] = "Carina:Port",
+        ["--path-roots"] = "Carina:PathRoots",
+        ["--max-volumes"] = "Carina:MaxVolumesPerNode",
+        ["--report-interval"] = "Carina:ReportInterval",
+        ["--lvm-devices"] = "Carina:LvmDevices",
+    };
+
+    /// <summary>Builds the process from its command line and environment.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="configure">Last word on the services; for hosts under test.</param>
+    public static WebApplication Build(string[] args, Action<IServiceCollection>? configure = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration.AddCommandLine(args, Switches);
+        var options = ReadOptions(builder.Configuration);
+        builder.Services.Configure<SiloOptions>(o => builder.Configuration.GetSection(SiloOptions.Section).Bind(o));
+        builder.Services.PostConfigure<SiloOptions>(o => o.NodeName = options.NodeName);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddCarinaTelemetry(builder.Configuration, options);
+        builder.Services.AddEmbeddedStorage(options.StateFile);
+        builder.UseOrleans(silo => ConfigureOrleans(silo, options));
+        configure?.Invoke(builder.Services);
+        var app = builder.Build();
+        return app;
+    }
+
+    private static SiloOptions ReadOptions(ConfigurationManager configuration)
+    {
+        var options = configuration.GetSection(SiloOptions.Section).Get<SiloOptions>() ?? new SiloOptions();
+        if (options.NodeName.Length == 0)
+        {
+            options.NodeName = configuration["NODE_NAME"] ?? "";
+        }
+
+        return options.NodeName.Length > 0
+            ? options
+            : throw new ArgumentException("This process needs a name: give --node-name or set NODE_NAME.");
+    }
+
+    private static void ConfigureOrleans(ISiloBuilder silo, SiloOptions options)
+    {
+        silo.Configure<ClusterOptions>(cluster =>
+        {
+            cluster.ClusterId = options.ClusterId;
+            cluster.ServiceId = "carina";
+        });
+        silo.Configure<Orleans.Configuration.SiloOptions>(o => o.SiloName =
+            options.Role == SiloRole.Node ? options.NodeName : NodeDirectory.ControllerPrefix + options.NodeName);
+        silo.ConfigureEndpoints(IPAddress.Parse(options.Address), options.Port, gatewayPort: 0);
+
+        // A silent silo is declared dead in about six seconds instead of a minute (measured; docs: limitations).
+        silo.Configure<ClusterMembershipOptions>(membership =>
+        {
+            membership.ProbeTimeout = TimeSpan.FromSeconds(1);
+            membership.MinProbeTimeout = TimeSpan.FromMilliseconds(500);
+            membership.MaxProbeTimeout = TimeSpan.FromSeconds(2);
+            membership.NumMissedProbesLimit = 3;
+            membership.TableRefreshTimeout = TimeSpan.FromSeconds(10);
+        });
+
+        // Half of the ledger's grace (NodeLedger.LapseGrace): no message outlives a promise's lapse.
+        silo.Configure<SiloMessagingOptions>(messaging =>
+        {
+            messaging.ResponseTimeout = TimeSpan.FromSeconds(90);
+            messaging.CancelRequestOnTimeout = true;
+        });
+
+        // The default of a million entries costs every node 18 MiB; load statistics of every silo every second cost CPU.
+        silo.Configure<GrainDirectoryOptions>(directory => directory.CacheSize = 4096);
+        silo.Configure<DeploymentLoadPublisherOptions>(load =>
+            load.DeploymentLoadPublisherRefreshTime = TimeSpan.FromSeconds(30));
+        silo.Services.AddSingleton<IMembershipTable, DocumentMembershipTable>();
+        silo.AddActivityPropagation();
+        silo.AddNodeAgent();
+    }
+}
