@@ -1,0 +1,71 @@
+using Carina.CsiGateway.Hosting;
+using Carina.CsiGateway.Validation;
+using Carina.Grains;
+using Carina.Grains.Agents;
+using Carina.Grains.Errors;
+using Carina.Grains.Volumes;
+using Csi.V1;
+using Grpc.Core;
+using Rpc = Csi.V1.NodeServiceCapability.Types.RPC.Types.Type;
+
+namespace Carina.CsiGateway.Node;
+
+/// <summary>
+/// What kubelet asks of this node. Bringing a volume to a pod needs the word of the volume's grain that this node owns
+/// its current generation; taking it away needs nobody's, so that a node can always be cleaned up.
+/// </summary>
+internal sealed partial class CsiNodeService(
+    IGrainFactory grains, INodeVolumes volumes, VolumeGate gate, PathRules paths, CsiOptions options)
+    : Csi.V1.Node.NodeBase
+{
+    private const string StagingPath = "staging_target_path";
+    private const string TargetPath = "target_path";
+
+    private static readonly Rpc[] s_capabilities =
+    [
+        Rpc.StageUnstageVolume,
+        Rpc.GetVolumeStats,
+        Rpc.ExpandVolume,
+        Rpc.VolumeCondition,
+        Rpc.SingleNodeMultiWriter,
+        Rpc.VolumeMountGroup,
+    ];
+
+    public override Task<NodeGetCapabilitiesResponse> NodeGetCapabilities(
+        NodeGetCapabilitiesRequest request, ServerCallContext context)
+    {
+        var response = new NodeGetCapabilitiesResponse();
+        response.Capabilities.AddRange(
+            s_capabilities.Select(rpc => new NodeServiceCapability { Rpc = new() { Type = rpc } }));
+        return Task.FromResult(response);
+    }
+
+    public override Task<NodeGetInfoResponse> NodeGetInfo(NodeGetInfoRequest request, ServerCallContext context) =>
+        Task.FromResult(new NodeGetInfoResponse
+        {
+            NodeId = options.NodeName,
+            MaxVolumesPerNode = options.MaxVolumesPerNode,
+            AccessibleTopology = new() { Segments = { [CarinaNames.TopologyKey] = options.NodeName } },
+        });
+
+    private Task<VolumeRecord> AuthorizeAsync(string volumeId, CancellationToken cancellationToken) =>
+        grains.GetGrain<IVolumeGrain>(volumeId).AuthorizeAsync(options.NodeName, cancellationToken);
+
+    private static DiskVolumeKey KeyOf(VolumeRecord record) => new(record.VolumeId, record.Pool, record.Generation);
+
+    // The specification's code for a use that a volume was not made for, at stage and publish.
+    private static void RequireMatch(RequestedAccess access, VolumeRecord record)
+    {
+        if (CapabilityRules.FindMismatch(access, record) is { } mismatch)
+        {
+            throw new StorageException(StorageErrorCode.FailedPrecondition, $"volume_capability {mismatch}");
+        }
+    }
+
+    private static string FileSystemOf(RequestedAccess access, VolumeRecord record) => record switch
+    {
+        { Access: VolumeAccess.Block } => "",
+        { FileSystem.Length: > 0 } => record.FileSystem,
+        _ => access.FileSystem.Length > 0 ? access.FileSystem : FileSystems.Default,
+    };
+}

@@ -1,0 +1,128 @@
+using Carina.Grains;
+
+namespace Carina.CsiGateway.Validation;
+
+/// <summary>
+/// StorageClass parameters: the keys of Carina 0.9 to 0.14. A key that nobody knows is refused, because a misspelt one
+/// would otherwise quietly put data on the wrong disks.
+/// </summary>
+internal static class ParameterRules
+{
+    private const string Field = "parameters";
+    private const string Prefix = "carina.storage.io/";
+    private const string CacheRatio = Prefix + "cache-disk-ratio";
+    private const string ExclusiveRawDisk = Prefix + "exclusively-raw-disk";
+    private const string NotYet = "is not yet supported by this release";
+
+    // Written by the provisioner for everybody (--extra-create-metadata, the fstype it has already taken out).
+    private const string KubernetesPrefix = "csi.storage.k8s.io/";
+
+    private static readonly string[] s_cacheKeys =
+    [
+        Prefix + "backend-disk-group-name",
+        Prefix + "backend-disk-type",
+        Prefix + "cache-disk-group-name",
+        Prefix + "cache-disk-type",
+        Prefix + "cache-policy",
+        Prefix + "cache/block",
+        Prefix + "cache/bucket",
+    ];
+
+    private static readonly HashSet<string> s_known =
+    [
+        CarinaNames.DiskGroup,
+        CarinaNames.LegacyDiskGroup,
+        CarinaNames.AllowMigration,
+        ExclusiveRawDisk,
+        CacheRatio,
+        .. s_cacheKeys,
+    ];
+
+    /// <summary>Checks all parameters and returns the pool they ask for; empty means any.</summary>
+    public static string ReadPool(IReadOnlyDictionary<string, string> parameters)
+    {
+        TextRules.CheckMap(Field, parameters);
+        foreach (var key in parameters.Keys)
+        {
+            if (!s_known.Contains(key) && !key.StartsWith(KubernetesPrefix, StringComparison.Ordinal))
+            {
+                throw Refusal.Invalid(
+                    Field, $"hold the unknown key {Refusal.Quote(key)}; known are {string.Join(", ", s_known)}.");
+            }
+        }
+
+        RefuseCache(parameters);
+        CheckSwitch(parameters, CarinaNames.AllowMigration);
+        if (CheckSwitch(parameters, ExclusiveRawDisk))
+        {
+            throw Refusal.Invalid(Field, $"ask for a disk of its own with {ExclusiveRawDisk}, which {NotYet}.");
+        }
+
+        return ReadGroup(parameters);
+    }
+
+    private static string ReadGroup(IReadOnlyDictionary<string, string> parameters)
+    {
+        var current = Value(parameters, CarinaNames.DiskGroup);
+        var legacy = Value(parameters, CarinaNames.LegacyDiskGroup);
+        if (current.Length > 0 && legacy.Length > 0 && ResolveGroup(current) != ResolveGroup(legacy))
+        {
+            throw Refusal.Invalid(
+                Field,
+                $"name two disk groups, {CarinaNames.DiskGroup} and its older spelling {CarinaNames.LegacyDiskGroup}; "
+                + "keep one of them.");
+        }
+
+        var (key, group) = current.Length > 0
+            ? (CarinaNames.DiskGroup, current)
+            : (CarinaNames.LegacyDiskGroup, legacy);
+        if (group.Length > TextRules.MaxStringBytes || !group.All(IsGroupCharacter) || group.StartsWith('-'))
+        {
+            throw Refusal.Invalid(
+                Field, $"hold {key} with {Refusal.Quote(group)}, which cannot be the name of a disk group.");
+        }
+
+        return ResolveGroup(group);
+    }
+
+    // Shorthands from the times when every group was one of two.
+    private static string ResolveGroup(string group) =>
+        group.Equals("ssd", StringComparison.OrdinalIgnoreCase) || group.Equals("hdd", StringComparison.OrdinalIgnoreCase)
+            ? CarinaNames.LegacyGroupPrefix + group.ToLowerInvariant()
+            : group;
+
+    // What lvm(8) allows in names, and the slash of a raw group's disk.
+    private static bool IsGroupCharacter(char c) => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '+' or '/';
+
+    // A ratio of zero has always meant "no cache", whatever else is there.
+    private static void RefuseCache(IReadOnlyDictionary<string, string> parameters)
+    {
+        var ratio = Value(parameters, CacheRatio);
+        if (ratio == "0")
+        {
+            return;
+        }
+
+        var asking = ratio.Length > 0
+            ? CacheRatio
+            : s_cacheKeys.FirstOrDefault(key => Value(parameters, key).Length > 0);
+        if (asking is not null)
+        {
+            throw Refusal.Invalid(
+                Field, $"ask for a cache with {asking}, which {NotYet}. Leave it out, or set {CacheRatio} to \"0\".");
+        }
+    }
+
+    private static bool CheckSwitch(IReadOnlyDictionary<string, string> parameters, string key)
+    {
+        var value = Value(parameters, key);
+        return value.Length == 0
+            ? false
+            : bool.TryParse(value, out var on)
+                ? on
+                : throw Refusal.Invalid(Field, $"hold {key} with {Refusal.Quote(value)}; give \"true\" or \"false\".");
+    }
+
+    private static string Value(IReadOnlyDictionary<string, string> parameters, string key) =>
+        parameters.TryGetValue(key, out var value) ? value.Trim() : "";
+}
