@@ -1,0 +1,25 @@
+namespace Carina.Silo.Linux;
+
+/// <summary>Error numbers of Linux (errno(3)), the same on x86-64 and ARM64.</summary>
+internal static class Errno
+{
+    public const int EPERM = 1;
+    public const int ENOENT = 2;
+    public const int ESRCH = 3;
+    public const int EIO = 5;
+    public const int ENXIO = 6;
+    public const int EBUSY = 16;
+    public const int EEXIST = 17;
+    public const int ENODEV = 19;
+    public const int ENOTDIR = 20;
+    public const int EISDIR = 21;
+    public const int EINVAL = 22;
+    public const int ENOSPC = 28;
+    public const int EROFS = 30;
+    public const int ENOTEMPTY = 39;
+    public const int ELOOP = 40;
+    public const int ENODATA = 61;
+    public const int EOPNOTSUPP = 95;
+    public const int EUCLEAN = 117;
+    public const int EDQUOT = 122;
+}
