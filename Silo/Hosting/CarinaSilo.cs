@@ -1,4 +1,7 @@
 using System.Net;
+using Carina.CsiGateway.Hosting;
+using Carina.CsiGateway.Identity;
+using Carina.CsiGateway.Transport.Sockets;
 using Carina.Silo.Agents;
 using Carina.Silo.Membership;
 using Carina.Silo.Storage;
@@ -43,9 +46,27 @@ public static class CarinaSilo
         builder.Services.AddCarinaTelemetry(builder.Configuration, options);
         builder.Services.AddEmbeddedStorage(options.StateFile);
         builder.UseOrleans(silo => ConfigureOrleans(silo, options));
+        builder.AddCsi(options);
         configure?.Invoke(builder.Services);
         var app = builder.Build();
+        app.MapCarinaCsi(RoleOf(options));
         return app;
+    }
+
+    private static CsiRole RoleOf(SiloOptions options) =>
+        options.Role == SiloRole.Node ? CsiRole.Node : CsiRole.Controller;
+
+    private static void AddCsi(this WebApplicationBuilder builder, SiloOptions options)
+    {
+        builder.Services.AddSingleton<IReadiness, SiloReadiness>();
+        builder.Services.AddCarinaCsi(new CsiOptions
+        {
+            NodeName = options.NodeName,
+            AllowedPathRoots = options.PathRoots.Split(':', StringSplitOptions.RemoveEmptyEntries),
+            MaxVolumesPerNode = options.MaxVolumesPerNode,
+            Endpoint = options.CsiSocket,
+        });
+        builder.WebHost.ListenCsiSocket(options.CsiSocket);
     }
 
     private static SiloOptions ReadOptions(ConfigurationManager configuration)
