@@ -29,6 +29,15 @@ public sealed record CarinaConfig
     public TimeSpan? ScanInterval { get; init; }
 
     public SchedulerStrategy Strategy { get; init; } = SchedulerStrategy.Spreadout;
+
+    /// <summary>The group of that name in any case; null when there is none.</summary>
+    public DiskGroup? FindGroup(string name) =>
+        Groups.FirstOrDefault(group => string.Equals(group.Name, name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The groups that apply to a node, in the order of the file.</summary>
+    /// <param name="nodeLabels">The node's labels by key.</param>
+    public IReadOnlyList<DiskGroup> GroupsFor(IReadOnlyDictionary<string, string> nodeLabels) =>
+        [.. Groups.Where(group => group.NodeLabel.Length == 0 || nodeLabels.ContainsKey(group.NodeLabel))];
 }
 
 /// <summary>One element of <c>diskSelector</c>: a pool on every node it applies to.</summary>
@@ -65,4 +74,16 @@ public sealed record DiskGroup
 
     /// <summary>Most bytes a FILE pool promises in total; 0 means as much as its file system holds.</summary>
     public long CapacityBytes { get; init; }
+
+    /// <summary>
+    /// Whether the group asks for the disk. A disk that several groups ask for belongs to the first of them in the file;
+    /// directory policies ask for none.
+    /// </summary>
+    /// <param name="devicePath">Full path, as <c>/dev/sdb</c>.</param>
+    /// <param name="rotational">The kernel's ROTA flag.</param>
+    /// <param name="bytes">Size of the disk in bytes.</param>
+    public bool Selects(string devicePath, bool rotational, long bytes) =>
+        bytes >= MinDiskBytes
+        && (Rotational ?? rotational) == rotational
+        && Patterns.Any(pattern => pattern.IsMatch(devicePath));
 }
