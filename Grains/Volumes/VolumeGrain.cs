@@ -199,10 +199,11 @@ internal sealed partial class VolumeGrain(
         await WriteAsync(_record with { PublishedNodes = rest });
     }
 
-    public Task<VolumeRecord> AuthorizeAsync(string nodeName, CancellationToken cancellationToken)
+    public async Task<VolumeRecord> AuthorizeAsync(string nodeName, CancellationToken cancellationToken)
     {
-        var record = RequireReady();
-        return record.NodeName == nodeName ? Task.FromResult(record) : throw WrongNode(record, nodeName);
+        // Not from memory: a second activation may have moved the volume, and this answer lets a node write.
+        var record = RequireReady((await store.ReadAsync(Id, cancellationToken))?.Value);
+        return record.NodeName == nodeName ? record : throw WrongNode(record, nodeName);
     }
 
     public async Task CleanUpAsync(CancellationToken cancellationToken)
@@ -247,7 +248,9 @@ internal sealed partial class VolumeGrain(
 
     private INodeGrain Ledger(string node) => GrainFactory.GetGrain<INodeGrain>(node);
 
-    private VolumeRecord RequireReady() => _record switch
+    private VolumeRecord RequireReady() => RequireReady(_record);
+
+    private VolumeRecord RequireReady(VolumeRecord? record) => record switch
     {
         null => throw new StorageException(StorageErrorCode.NotFound, $"There is no volume '{Id}'."),
         { State: VolumeState.Ready } ready => ready,
