@@ -22,7 +22,7 @@ internal sealed class PoolDirectory : IDisposable
     /// <exception cref="StorageException">It is not a directory of this machine that a pool may use.</exception>
     public static PoolDirectory Open(DiskGroup group)
     {
-        if (!Directory.Exists(group.Directory) && Directory.Exists(Path.GetDirectoryName(group.Directory)))
+        if (!Path.Exists(group.Directory) && Directory.Exists(Path.GetDirectoryName(group.Directory)))
         {
             Directory.CreateDirectory(
                 group.Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
