@@ -32,7 +32,8 @@ public static class SocketPathAuthorityExtensions
                     limits.Http2.MaxFrameSize,
                     HeaderBlockSize,
                     Math.Max(limits.Http2.HeaderTableSize, DynamicTable.InitialCapacity)),
-                limits.RequestHeadersTimeout,
+                // Kestrel keeps "never" as the longest time there is, which is too long for a timer.
+                limits.RequestHeadersTimeout < TimeSpan.FromDays(1) ? limits.RequestHeadersTimeout : Timeout.InfiniteTimeSpan,
                 time,
                 logger);
             return connection => authority.OnConnectionAsync(connection, next);

@@ -85,7 +85,7 @@ internal sealed class KubeletClient : IAsyncDisposable
         while (await ReadAsync() is { } frame)
         {
             if (frame.Type == Frame.Settings && frame.Flags == 0)
-                await SendAsync(new Frame(Frame.Settings, Frame.Ack, 0, []));
+                await AcknowledgeAsync();
             else if (frame.Type == Frame.GoAway)
                 return new Answer(headers, [.. body], null, BinaryPrimitives.ReadInt32BigEndian(frame.Payload.AsSpan(4)));
             else if (frame.Type == Frame.Headers)
@@ -127,6 +127,18 @@ internal sealed class KubeletClient : IAsyncDisposable
     {
         await _stream.DisposeAsync();
         _socket.Dispose();
+    }
+
+    private async Task AcknowledgeAsync()
+    {
+        try
+        {
+            await SendAsync(new Frame(Frame.Settings, Frame.Ack, 0, []));
+        }
+        catch (IOException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.Shutdown })
+        {
+            // The server has closed; why it did is yet to be read.
+        }
     }
 
     private void Merge(Dictionary<string, string> headers, Frame frame, int stream)

@@ -127,16 +127,19 @@ internal sealed class ReferenceEncoder() : ReferenceTable(4096)
 
     public static byte[] Huffman(ReadOnlySpan<byte> octets)
     {
-        var bits = new StringBuilder();
+        var coded = new List<byte>();
+        var (pending, count) = (0ul, 0);
         foreach (var octet in octets)
         {
             var (code, length) = HuffmanCode.Of(octet);
-            bits.Append(Convert.ToString(code, 2).PadLeft(length, '0'));
+            (pending, count) = ((pending << length) | code, count + length);
+            for (; count >= 8; count -= 8)
+                coded.Add((byte)(pending >> (count - 8)));
         }
 
-        while (bits.Length % 8 != 0)
-            bits.Append('1');
-        return [.. bits.ToString().Chunk(8).Select(chunk => Convert.ToByte(new string(chunk), 2))];
+        if (count > 0)
+            coded.Add((byte)((pending << (8 - count)) | (0xffu >> count)));
+        return [.. coded];
     }
 
     public static void Integer(List<byte> block, int pattern, int prefixBits, int value)
@@ -219,24 +222,24 @@ internal sealed class ReferenceDecoder(int capacity) : ReferenceTable(capacity)
         return Encoding.Latin1.GetString(huffman ? Plain(octets) : octets);
     }
 
-    /// <summary>Decodes by looking for the symbol whose code comes next, the slowest and plainest way.</summary>
+    private static readonly Dictionary<(uint Code, int Length), byte> Symbols =
+        Enumerable.Range(0, 256).ToDictionary(symbol => HuffmanCode.Of((byte)symbol), symbol => (byte)symbol);
+
+    /// <summary>Decodes by looking up every prefix.</summary>
     private static byte[] Plain(byte[] coded)
     {
-        var bits = string.Concat(coded.Select(octet => Convert.ToString(octet, 2).PadLeft(8, '0')));
         var plain = new List<byte>();
-        while (Enumerable.Range(0, 256).Cast<int?>().FirstOrDefault(s => bits.StartsWith(Bits(s!.Value), StringComparison.Ordinal)) is { } symbol)
+        var (code, length) = (0u, 0);
+        foreach (var bit in coded.SelectMany(octet => Enumerable.Range(0, 8).Select(i => (octet >> (7 - i)) & 1)))
         {
-            plain.Add((byte)symbol);
-            bits = bits[Bits(symbol).Length..];
+            (code, length) = (code * 2 + (uint)bit, length + 1);
+            if (!Symbols.TryGetValue((code, length), out var symbol))
+                continue;
+            plain.Add(symbol);
+            (code, length) = (0, 0);
         }
 
-        Assert.True(bits.Length < 8 && !bits.Contains('0', StringComparison.Ordinal), "bad Huffman padding");
+        Assert.True(length < 8 && code == (1u << length) - 1, "bad Huffman padding");
         return [.. plain];
-
-        static string Bits(int symbol)
-        {
-            var (code, length) = HuffmanCode.Of((byte)symbol);
-            return Convert.ToString(code, 2).PadLeft(length, '0');
-        }
     }
 }
