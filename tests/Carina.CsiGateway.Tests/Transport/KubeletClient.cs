@@ -86,8 +86,8 @@ internal sealed class KubeletClient : IAsyncDisposable
         {
             if (frame.Type == Frame.Settings && frame.Flags == 0)
                 await AcknowledgeAsync();
-            else if (frame.Type == Frame.GoAway)
-                return new Answer(headers, [.. body], null, BinaryPrimitives.ReadInt32BigEndian(frame.Payload.AsSpan(4)));
+            else if (frame.Type == Frame.GoAway && Refuses(frame, stream, out var code))
+                return new Answer(headers, [.. body], null, code);
             else if (frame.Type == Frame.Headers)
                 Merge(headers, frame, stream);
             else if (frame.Type == Frame.Data && frame.Stream == stream)
@@ -127,6 +127,14 @@ internal sealed class KubeletClient : IAsyncDisposable
     {
         await _stream.DisposeAsync();
         _socket.Dispose();
+    }
+
+    /// <summary>RFC 9113, section 6.8: a server that leaves in peace still answers the streams up to the last it names.</summary>
+    private static bool Refuses(Frame goAway, int stream, out int code)
+    {
+        var last = BinaryPrimitives.ReadInt32BigEndian(goAway.Payload);
+        code = BinaryPrimitives.ReadInt32BigEndian(goAway.Payload.AsSpan(4));
+        return code != 0 || last < stream;
     }
 
     private async Task AcknowledgeAsync()
