@@ -14,7 +14,7 @@ namespace Carina.CsiGateway.Controller;
 internal sealed partial class CsiControllerService(IGrainFactory grains, CsiOptions options)
     : Csi.V1.Controller.ControllerBase
 {
-    private static readonly Rpc[] s_capabilities =
+    private static readonly Rpc[] _capabilities =
     [
         Rpc.CreateDeleteVolume,
         Rpc.PublishUnpublishVolume,
@@ -34,7 +34,7 @@ internal sealed partial class CsiControllerService(IGrainFactory grains, CsiOpti
     {
         var response = new ControllerGetCapabilitiesResponse();
         response.Capabilities.AddRange(
-            s_capabilities.Select(rpc => new ControllerServiceCapability { Rpc = new() { Type = rpc } }));
+            _capabilities.Select(rpc => new ControllerServiceCapability { Rpc = new() { Type = rpc } }));
         return Task.FromResult(response);
     }
 

@@ -10,10 +10,10 @@ namespace Carina.CsiGateway.Identity;
 /// <summary>Who we are and what the driver as a whole can do.</summary>
 internal sealed class CsiIdentityService(IReadiness readiness) : Csi.V1.Identity.IdentityBase
 {
-    private static readonly string s_version = ReadVersion();
+    private static readonly string _version = ReadVersion();
 
     public override Task<GetPluginInfoResponse> GetPluginInfo(GetPluginInfoRequest request, ServerCallContext context) =>
-        Task.FromResult(new GetPluginInfoResponse { Name = CarinaNames.Driver, VendorVersion = s_version });
+        Task.FromResult(new GetPluginInfoResponse { Name = CarinaNames.Driver, VendorVersion = _version });
 
     public override Task<GetPluginCapabilitiesResponse> GetPluginCapabilities(
         GetPluginCapabilitiesRequest request, ServerCallContext context) =>

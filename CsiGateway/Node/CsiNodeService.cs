@@ -21,7 +21,7 @@ internal sealed partial class CsiNodeService(
     private const string StagingPath = "staging_target_path";
     private const string TargetPath = "target_path";
 
-    private static readonly Rpc[] s_capabilities =
+    private static readonly Rpc[] _capabilities =
     [
         Rpc.StageUnstageVolume,
         Rpc.GetVolumeStats,
@@ -36,7 +36,7 @@ internal sealed partial class CsiNodeService(
     {
         var response = new NodeGetCapabilitiesResponse();
         response.Capabilities.AddRange(
-            s_capabilities.Select(rpc => new NodeServiceCapability { Rpc = new() { Type = rpc } }));
+            _capabilities.Select(rpc => new NodeServiceCapability { Rpc = new() { Type = rpc } }));
         return Task.FromResult(response);
     }
 

@@ -10,17 +10,17 @@ internal static class FileSystems
 
     // Smallest devices on which mkfs succeeds, rounded up: mke2fs 1.47 wants 128 KiB, mkfs.xfs 6.1 says 300 MiB,
     // mkfs.btrfs 6.2 wants 109 MiB.
-    private static readonly Dictionary<string, long> s_minimumBytes = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, long> _minimumBytes = new(StringComparer.Ordinal)
     {
         ["ext4"] = MiB,
         ["xfs"] = 300 * MiB,
         ["btrfs"] = 128 * MiB,
     };
 
-    public static IReadOnlyCollection<string> Known => s_minimumBytes.Keys;
+    public static IReadOnlyCollection<string> Known => _minimumBytes.Keys;
 
-    public static bool IsKnown(string name) => s_minimumBytes.ContainsKey(name);
+    public static bool IsKnown(string name) => _minimumBytes.ContainsKey(name);
 
     /// <summary>Smallest volume in bytes that can hold the file system; 1 for none.</summary>
-    public static long MinimumBytes(string name) => s_minimumBytes.GetValueOrDefault(name, 1);
+    public static long MinimumBytes(string name) => _minimumBytes.GetValueOrDefault(name, 1);
 }

@@ -6,7 +6,7 @@ namespace Carina.CsiGateway.Validation;
 internal static class MountFlagRules
 {
     // Options of mount(8) that change what is mounted or where, which is the driver's to decide.
-    private static readonly HashSet<string> s_reserved =
+    private static readonly HashSet<string> _reserved =
         ["bind", "rbind", "move", "remount", "loop", "offset", "sizelimit", "X-mount.subdir"];
 
     /// <summary>Refuses options that no volume may be mounted with.</summary>
@@ -24,7 +24,7 @@ internal static class MountFlagRules
 
             foreach (var option in Options(flag))
             {
-                if (s_reserved.Contains(option))
+                if (_reserved.Contains(option))
                 {
                     throw Refusal.Invalid(field, $"holds \"{option}\", which is the driver's to decide; remove it.");
                 }

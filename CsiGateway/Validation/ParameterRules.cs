@@ -17,7 +17,7 @@ internal static class ParameterRules
     // Written by the provisioner for everybody (--extra-create-metadata, the fstype it has already taken out).
     private const string KubernetesPrefix = "csi.storage.k8s.io/";
 
-    private static readonly string[] s_cacheKeys =
+    private static readonly string[] _cacheKeys =
     [
         Prefix + "backend-disk-group-name",
         Prefix + "backend-disk-type",
@@ -28,14 +28,14 @@ internal static class ParameterRules
         Prefix + "cache/bucket",
     ];
 
-    private static readonly HashSet<string> s_known =
+    private static readonly HashSet<string> _known =
     [
         CarinaNames.DiskGroup,
         CarinaNames.LegacyDiskGroup,
         CarinaNames.AllowMigration,
         ExclusiveRawDisk,
         CacheRatio,
-        .. s_cacheKeys,
+        .. _cacheKeys,
     ];
 
     /// <summary>Checks all parameters and returns the pool they ask for; empty means any.</summary>
@@ -44,10 +44,10 @@ internal static class ParameterRules
         TextRules.CheckMap(Field, parameters);
         foreach (var key in parameters.Keys)
         {
-            if (!s_known.Contains(key) && !key.StartsWith(KubernetesPrefix, StringComparison.Ordinal))
+            if (!_known.Contains(key) && !key.StartsWith(KubernetesPrefix, StringComparison.Ordinal))
             {
                 throw Refusal.Invalid(
-                    Field, $"hold the unknown key {Refusal.Quote(key)}; known are {string.Join(", ", s_known)}.");
+                    Field, $"hold the unknown key {Refusal.Quote(key)}; known are {string.Join(", ", _known)}.");
             }
         }
 
@@ -105,7 +105,7 @@ internal static class ParameterRules
 
         var asking = ratio.Length > 0
             ? CacheRatio
-            : s_cacheKeys.FirstOrDefault(key => Value(parameters, key).Length > 0);
+            : _cacheKeys.FirstOrDefault(key => Value(parameters, key).Length > 0);
         if (asking is not null)
         {
             throw Refusal.Invalid(

@@ -14,7 +14,7 @@ public sealed class CreateVolumeRefusalTests(CsiTestHost host) : IClassFixture<C
     private const string CacheRatio = "carina.storage.io/cache-disk-ratio";
     private const string ReadAhead = "carina.storage.io/read-ahead-kib";
 
-    private static readonly Dictionary<string, (Action<CreateVolumeRequest> Break, StatusCode Code, string[] Words)> s_cases = new()
+    private static readonly Dictionary<string, (Action<CreateVolumeRequest> Break, StatusCode Code, string[] Words)> _cases = new()
     {
         ["no name"] = (r => r.Name = "", StatusCode.InvalidArgument, ["name", "missing"]),
         ["name with a slash"] = (r => r.Name = "a/b", StatusCode.InvalidArgument, ["name", "slashes"]),
@@ -90,13 +90,13 @@ public sealed class CreateVolumeRefusalTests(CsiTestHost host) : IClassFixture<C
             ["accessibility_requirements.preferred[0].segments"]),
     };
 
-    public static TheoryData<string> Cases => [.. s_cases.Keys];
+    public static TheoryData<string> Cases => [.. _cases.Keys];
 
     [Theory]
     [MemberData(nameof(Cases))]
     public async Task A_bad_request_is_refused_at_the_door(string label)
     {
-        var (breakIt, code, words) = s_cases[label];
+        var (breakIt, code, words) = _cases[label];
         var request = Create();
         breakIt(request);
         var before = host.CallsBehindTheDoor;
