@@ -42,6 +42,12 @@ internal sealed partial class CsiNodeService
         NodeExpandVolumeRequest request, ServerCallContext context)
     {
         TextRules.CheckVolumeId(request.VolumeId);
+        if (request.VolumePath.Length == 0)
+        {
+            throw Refusal.Missing("volume_path");
+        }
+
+        TextRules.RequireWellFormed(request.VolumeId);
         var path = paths.Read("volume_path", request.VolumePath);
         if (request.StagingTargetPath.Length > 0)
         {
@@ -52,7 +58,6 @@ internal sealed partial class CsiNodeService
         var access = request.VolumeCapability is { } capability
             ? CapabilityRules.Read("volume_capability", capability)
             : null;
-        TextRules.RequireWellFormed(request.VolumeId);
         using var pass = await gate.EnterAsync(request.VolumeId, nameof(NodeExpandVolume), context.CancellationToken);
         var record = await AuthorizeAsync(request.VolumeId, context.CancellationToken);
         if (access is not null && CapabilityRules.FindMismatch(access, record) is { } mismatch)

@@ -125,6 +125,10 @@ public sealed class NodeRefusalTests(CsiTestHost host) : IClassFixture<CsiTestHo
         }
 
         await Refused(Client.NodeExpandVolumeAsync(new() { VolumePath = host.Target }), "volume_id");
+        await CsiTestHost.AssertRefusedAsync(
+            Client.NodeExpandVolumeAsync(new() { VolumeId = "fake-vol-id", VolumePath = "some/path" }),
+            StatusCode.NotFound,
+            "fake-vol-id");
         await Refused(Client.NodeExpandVolumeAsync(new() { VolumeId = Known }), "volume_path");
         await Refused(Client.NodeExpandVolumeAsync(new() { VolumeId = Known, VolumePath = "/etc" }), "volume_path");
         await Refused(
