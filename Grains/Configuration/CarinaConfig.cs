@@ -54,7 +54,10 @@ public sealed record DiskGroup
 
     public required PoolPolicy Policy { get; init; }
 
-    /// <summary>Patterns of disks, matched anywhere in the full device path; empty for directory policies.</summary>
+    /// <summary>
+    /// Patterns of disks, matched anywhere in the full device path; empty for directory policies. The parser joins those
+    /// of a group into one.
+    /// </summary>
     public IReadOnlyList<Regex> Patterns { get; init; } = [];
 
     /// <summary>The directory of a FILE or HOST pool; empty for disk policies.</summary>

@@ -11,9 +11,6 @@ namespace Carina.Grains.Configuration;
 /// </summary>
 internal static class DevicePattern
 {
-    /// <summary>A pattern's length times its repetition counts: bounds the memory of one pattern.</summary>
-    private const int MaxSize = 10_000;
-
     private const int MaxRepetition = 1000;
 
     private static readonly Dictionary<string, string> _posixClasses = new(StringComparer.Ordinal)
@@ -34,14 +31,17 @@ internal static class DevicePattern
         ["xdigit"] = "0-9A-Fa-f",
     };
 
-    /// <summary>The compiled pattern, unanchored; null when it is not usable, and then why.</summary>
-    public static Regex? Compile(string pattern, out string problem)
+    /// <summary>The pattern in .NET's syntax; null when it is not RE2, and then why.</summary>
+    public static string? Translate(string pattern, out string problem)
     {
         try
         {
+            var translated = new Translator(pattern).Translate();
+
+            // The parser of this engine is the same, but it builds nothing large.
+            _ = new Regex(translated, RegexOptions.CultureInvariant);
             problem = "";
-            return new Regex(
-                new Translator(pattern).Translate(), RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+            return translated;
         }
         catch (FormatException e)
         {
@@ -51,12 +51,26 @@ internal static class DevicePattern
         {
             problem = $"its error is {e.Error} near character {e.Offset + 1}";
         }
-        catch (NotSupportedException)
-        {
-            problem = "look-around, back references and conditions are not part of RE2";
-        }
 
         return null;
+    }
+
+    /// <summary>
+    /// Compiles translated patterns into one that matches where any of them does, unanchored; null when it would be too
+    /// large. A compiled pattern takes some 230 KiB whatever its length, so the patterns of a group share one.
+    /// </summary>
+    public static Regex? Build(IReadOnlyCollection<string> translated)
+    {
+        var joined = translated.Count == 1 ? translated.First() : string.Join('|', translated.Select(pattern => $"(?:{pattern})"));
+        try
+        {
+            return new Regex(joined, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+        }
+        catch (NotSupportedException)
+        {
+            // The only reason left: Translate passes no construct that this engine does not have.
+            return null;
+        }
     }
 
     /// <summary>One walk through a pattern. Throws <see cref="FormatException"/> at what RE2 does not have.</summary>
@@ -64,7 +78,6 @@ internal static class DevicePattern
     {
         private readonly StringBuilder _net = new();
         private int _at;
-        private long _repetitions = 1;
 
         public string Translate()
         {
@@ -74,16 +87,14 @@ internal static class DevicePattern
                     Escape(inClass: false);
                 else if (pattern[_at] == '[')
                     Class();
-                else if (Ahead("(?"))
-                    Group();
                 else if (pattern[_at] == '{')
                     Repetition();
+                else if (Ahead("(?"))
+                    Group();
                 else
-                    _net.Append(pattern[_at++]);
+                    Copy(1);
             }
 
-            if (pattern.Length * _repetitions > MaxSize)
-                throw new FormatException($"its length times its repetition counts exceeds {MaxSize}");
             return _net.ToString();
         }
 
@@ -156,23 +167,25 @@ internal static class DevicePattern
         /// <summary>A group that is more than a plain one: a name or flags.</summary>
         private void Group()
         {
-            if (Ahead("(?P<"))
+            var name = Ahead("(?P<") ? _at + 4 : Ahead("(?<") ? _at + 3 : 0;
+            if (name > 0)
             {
-                _net.Append("(?<");
-                _at += 4;
+                var nameEnd = name;
+                while (nameEnd < pattern.Length && (char.IsAsciiLetterOrDigit(pattern[nameEnd]) || pattern[nameEnd] == '_'))
+                    nameEnd++;
+                if (nameEnd == name || nameEnd == pattern.Length || pattern[nameEnd] != '>')
+                    throw NotRe2(pattern[_at..name]);
+
+                // Nobody asks for what a group matched; without names, joined patterns cannot disturb each other.
+                _net.Append('(');
+                _at = nameEnd + 1;
                 return;
             }
 
             var end = _at + 2;
-            if (Ahead("(?<"))
-                end = _at + 3;
-            else
-                while (end < pattern.Length && pattern[end] is 'i' or 'm' or 's' or '-')
-                    end++;
-
-            var named = Ahead("(?<") && end < pattern.Length && pattern[end] is not ('=' or '!');
-            var flags = !Ahead("(?<") && end < pattern.Length && pattern[end] is ':' or ')';
-            if (!named && !flags)
+            while (end < pattern.Length && pattern[end] is 'i' or 'm' or 's' or '-')
+                end++;
+            if (end == pattern.Length || pattern[end] is not (':' or ')'))
                 throw NotRe2(pattern[_at..Math.Min(pattern.Length, _at + 4)]);
             Copy(end - _at);
         }
@@ -184,22 +197,13 @@ internal static class DevicePattern
             var counts = end < 0 ? [] : pattern[(_at + 1)..end].Split(',');
             var isRepetition = counts.Length is 1 or 2 && counts[0].Length > 0
                 && counts.All(count => count.All(char.IsAsciiDigit));
-            if (!isRepetition)
+            foreach (var count in counts.Where(count => isRepetition && count.Length > 0))
             {
-                Copy(1);
-                return;
-            }
-
-            var most = 1;
-            foreach (var count in counts.Where(count => count.Length > 0))
-            {
-                if (count.Length > 4 || int.Parse(count, CultureInfo.InvariantCulture) is var value && value > MaxRepetition)
+                if (!int.TryParse(count, CultureInfo.InvariantCulture, out var value) || value > MaxRepetition)
                     throw new FormatException($"it repeats something more than {MaxRepetition} times");
-                most = Math.Max(most, value);
             }
 
-            _repetitions = Math.Min(_repetitions * most, MaxSize + 1L);
-            Copy(end + 1 - _at);
+            Copy(isRepetition ? end + 1 - _at : 1);
         }
 
         /// <summary><c>[...]</c>: .NET reads <c>[:alpha:]</c> and <c>-[</c> inside differently.</summary>

@@ -8,8 +8,8 @@ internal static partial class DiskGroupParser
 {
     public const int MaxGroups = 256;
 
-    /// <summary>Patterns of all groups; each compiled one costs memory on every node.</summary>
-    public const int MaxPatterns = 1024;
+    /// <summary>Characters of the patterns of all groups: more take minutes to compile.</summary>
+    public const int MaxPatternText = 1 << 16;
 
     /// <summary>A pool's name is the second part of the extended resource <c>carina.storage.io/NAME</c>.</summary>
     public const int MaxNameLength = 63;
@@ -68,7 +68,7 @@ internal static partial class DiskGroupParser
 
         var groups = new List<DiskGroup>();
         var byName = new Dictionary<string, JsonValue>(StringComparer.OrdinalIgnoreCase);
-        var patternCount = 0;
+        var patternText = 0;
         foreach (var item in selector.Children.Take(MaxGroups))
         {
             if (item.Kind != JsonValueKind.Object)
@@ -77,13 +77,12 @@ internal static partial class DiskGroupParser
                 continue;
             }
 
-            var patternsBefore = patternCount;
-            patternCount += item.Field("re")?.Children.Count ?? 0;
-            if (patternsBefore <= MaxPatterns && patternCount > MaxPatterns)
-                problems.Error(item, $"All groups together have more than {MaxPatterns} patterns. Join them with |.");
-            if (patternCount > MaxPatterns)
+            var textBefore = patternText;
+            patternText += item.Field("re")?.Children.Sum(pattern => pattern.Text.Length) ?? 0;
+            if (textBefore <= MaxPatternText && patternText > MaxPatternText)
+                problems.Error(item, $"All groups together have patterns of more than {MaxPatternText} characters. Shorten them.");
+            if (patternText > MaxPatternText)
                 continue;
-
             if (ReadGroup(item, problems) is not { } group)
                 continue;
             if (!byName.TryAdd(group.Name, item))

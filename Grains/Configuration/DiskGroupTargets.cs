@@ -28,7 +28,7 @@ internal static class DiskGroupTargets
         return [];
     }
 
-    /// <summary>The patterns in a list.</summary>
+    /// <summary>The patterns in a list, several of them joined into one.</summary>
     public static IReadOnlyList<Regex> ReadPatterns(JsonValue list, ConfigProblems problems)
     {
         var items = Items(list, problems);
@@ -38,13 +38,17 @@ internal static class DiskGroupTargets
             return [];
         }
 
-        var patterns = new List<Regex>(items.Count);
+        var sources = new List<(JsonValue Item, string Pattern)>(items.Count);
         foreach (var item in items)
         {
             if (ReadPattern(item, problems) is { } pattern)
-                patterns.Add(pattern);
+                sources.Add((item, pattern));
         }
 
+        var patterns = new List<Regex>();
+        Build(sources, patterns, problems);
+        if (_unlikeDisks.All(disk => patterns.Exists(pattern => pattern.IsMatch(disk))))
+            WarnOfUnspecific(sources, problems);
         return patterns;
     }
 
@@ -115,7 +119,8 @@ internal static class DiskGroupTargets
         return list.Kind == JsonValueKind.Array ? list.Children : [];
     }
 
-    private static Regex? ReadPattern(JsonValue item, ConfigProblems problems)
+    /// <summary>The pattern in .NET's syntax; null when it is wrong, which is reported.</summary>
+    private static string? ReadPattern(JsonValue item, ConfigProblems problems)
     {
         if (ConfigFields.TextOf(item, problems) is not { } text)
             return null;
@@ -126,11 +131,41 @@ internal static class DiskGroupTargets
             return null;
         }
 
-        var pattern = DevicePattern.Compile(text, out var problem);
+        var pattern = DevicePattern.Translate(text, out var problem);
         if (pattern is null)
             problems.Error(item, $"{ConfigText.Quote(text)} is no usable pattern: {problem}. Write a regular expression in RE2 syntax.");
-        else if (_unlikeDisks.All(pattern.IsMatch))
-            problems.Warn(item, $"{ConfigText.Quote(text)} selects disks of every kind, because it is searched for anywhere in the path. Anchor it, as in \"^/dev/sd[b-z]$\".");
         return pattern;
+    }
+
+    /// <summary>Compiles the patterns into as few as possible; one that is too large alone is reported.</summary>
+    private static void Build(
+        List<(JsonValue Item, string Pattern)> sources, List<Regex> patterns, ConfigProblems problems)
+    {
+        if (sources.Count == 0)
+            return;
+
+        if (DevicePattern.Build([.. sources.Select(source => source.Pattern)]) is { } built)
+        {
+            patterns.Add(built);
+        }
+        else if (sources.Count == 1)
+        {
+            problems.Error(sources[0].Item, $"{ConfigText.Quote(sources[0].Item.Text)} is too large a pattern. Repeat less with {{n,m}}.");
+        }
+        else
+        {
+            var half = sources.Count / 2;
+            Build(sources[..half], patterns, problems);
+            Build(sources[half..], patterns, problems);
+        }
+    }
+
+    private static void WarnOfUnspecific(IEnumerable<(JsonValue Item, string Pattern)> sources, ConfigProblems problems)
+    {
+        foreach (var (item, source) in sources)
+        {
+            if (DevicePattern.Build([source]) is { } pattern && _unlikeDisks.All(pattern.IsMatch))
+                problems.Warn(item, $"{ConfigText.Quote(item.Text)} selects disks of every kind, because it is searched for anywhere in the path. Anchor it, as in \"^/dev/sd[b-z]$\".");
+        }
     }
 }

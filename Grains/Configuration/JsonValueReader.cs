@@ -110,10 +110,14 @@ internal static class JsonValueReader
         }
     }
 
-    /// <summary>The exception's text without the position, which we give ourselves.</summary>
+    /// <summary>The exception's text without the position, which we give, and without the rest of the file, which it echoes.</summary>
     private static string Sentence(string message)
     {
-        var position = message.IndexOf(" LineNumber:", StringComparison.Ordinal);
-        return position < 0 ? message : message[..position];
+        var position = message.LastIndexOf(" LineNumber:", StringComparison.Ordinal);
+        var sentence = position < 0 ? message : message[..position];
+        var echoed = sentence.LastIndexOf("' is ", StringComparison.Ordinal);
+        return sentence.StartsWith('\'') && echoed > 0
+            ? ConfigText.Quote(sentence[1..echoed]) + sentence[(echoed + 1)..]
+            : sentence;
     }
 }

@@ -15,45 +15,46 @@ public sealed partial class CarinaConfigFuzzTests
         ], "diskScanInterval": 600, "schedulerStrategy": "binpack"}
         """;
 
-    private static readonly Gen<byte[]> _valid = Gen.OneOfConst(
+    private static readonly Gen<byte[]> _valid = Gen.OneOf(
         ShippedConfigs.V090, ShippedConfigs.V091, ShippedConfigs.V091Chart, ShippedConfigs.V010, ShippedConfigs.V011,
         ShippedConfigs.V014, ShippedConfigs.V014Chart, OurOwn).Select(Encoding.UTF8.GetBytes);
 
     /// <summary>Pieces that mean something to the parser, so that mutations get past the JSON reader.</summary>
     private static readonly Gen<byte[]> _piece = Gen.OneOf(
         Gen.Byte.Array[1, 4],
-        Gen.OneOfConst(
+        Gen.OneOf(
             "{", "}", "[", "]", "[]", "{}", "\"\"", "null", "true", "-1", "1e999", "0", ",", ":", "\n", "\\ud800", "\\u0000",
             "\"re\"", "\"name\":", "\"policy\":\"FILE\",", "\"capacity\":1,", "\"diskSelectors\":[],", "/", "/..", "\"/\"", "\\\\", "(?=", "{9,999}",
             "[[:alpha:]]", "(", "*", "10Gi", "-", "HOST", "LVM", "é").Select(Encoding.UTF8.GetBytes));
 
     [Fact]
-    public void Random_bytes_never_throw() => Gen.Byte.Array[0, 300].Sample(Check, iter: 20_000, threads: 1);
+    public void Random_bytes_never_throw() => Gen.Byte.Array[0, 300].Sample(Check, iter: 5_000, threads: 1);
 
     [Fact]
     public void Mutated_configurations_never_throw() =>
         Gen.Select(_valid, Gen.Select(Gen.Int[0, 100_000], Gen.Int[0, 8], _piece).Array[1, 6], Mutate)
-            .Sample(Check, iter: 20_000, threads: 1, print: Encoding.UTF8.GetString);
+            .Sample(Check, iter: 8_000, threads: 1, print: Encoding.UTF8.GetString);
 
     [Fact]
     public void Random_patterns_never_throw() =>
         Gen.OneOf(
             Gen.String[0, 30],
-            Gen.OneOfConst("(", ")", "[", "]", "[^", "{", "}", "{2,9}", "?", "*", "+", "|", "\\", "(?", "(?P<n>", "(?<n>", "a", "b-", "[:alpha:]", "\\x", "\\p", "^", "$", ":", "é", "\ud83d")
+            Gen.OneOf("(", ")", "[", "]", "[^", "{", "}", "{2,9}", "?", "*", "+", "|", "\\", "(?", "(?P<n>", "(?<n>", "a", "b-", "[:alpha:]", "\\x", "\\p", "^", "$", ":", "é", "\ud83d")
                 .Array[0, 12].Select(parts => string.Concat(parts)))
             .Sample(pattern =>
             {
-                var regex = DevicePattern.Compile(pattern, out var problem);
-                Assert.Equal(regex is null, problem.Length > 0);
-                regex?.IsMatch("/dev/disk/by-id/nvme-eui.0025388b710116a1");
-            }, iter: 20_000, threads: 1);
+                var translated = DevicePattern.Translate(pattern, out var problem);
+                Assert.Equal(translated is null, problem.Length > 0);
+                if (translated is not null)
+                    DevicePattern.Build([translated])?.IsMatch("/dev/disk/by-id/nvme-eui.0025388b710116a1");
+            }, iter: 4_000, threads: 1);
 
     [Fact]
     public void Whatever_is_written_well_is_read_as_it_was_meant()
     {
         var group = Gen.Select(
-            Gen.OneOfConst(PoolPolicy.Lvm, PoolPolicy.Raw, PoolPolicy.File, PoolPolicy.Host),
-            Gen.Char["abcXYZ019"].Array[1, 20], Gen.Long[1, 1L << 50], Gen.OneOfConst("", "carina", "example.com/disks"),
+            Gen.OneOf(PoolPolicy.Lvm, PoolPolicy.Raw, PoolPolicy.File, PoolPolicy.Host),
+            Gen.Char["abcXYZ019"].Array[1, 20], Gen.Long[1, 1L << 50], Gen.OneOf("", "carina", "example.com/disks"),
             (policy, name, bytes, label) => (Policy: policy, Name: new string(name), Bytes: bytes, Label: label));
         Gen.Select(group.Array[0, 20], Gen.Int[300, 86400], Gen.Bool).Sample((drawn, seconds, upper) =>
         {
@@ -73,7 +74,7 @@ public sealed partial class CarinaConfigFuzzTests
                     PoolPolicy.File => g.CapacityBytes,
                     _ => g.ReserveBytes,
                 })));
-        }, iter: 2_000, threads: 1);
+        }, iter: 300, threads: 1);
 
         static bool IsDirectory(PoolPolicy policy) => policy is PoolPolicy.File or PoolPolicy.Host;
         static string Key(string name, bool upper) => $"\"{(upper ? name.ToUpperInvariant() : name)}\"";
@@ -120,6 +121,7 @@ public sealed partial class CarinaConfigFuzzTests
             Assert.InRange(problem.Column, 0, text.Length + 1);
             Assert.NotEqual("", problem.Message);
             Assert.DoesNotContain(problem.ToString(), char.IsControl);
+            Assert.InRange(problem.ToString().Length, 1, 600);
         });
         Assert.Equal(result.Errors.Count == 0, result.IsValid);
         if (!result.IsValid)

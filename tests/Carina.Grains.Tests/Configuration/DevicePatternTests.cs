@@ -28,13 +28,15 @@ public sealed class DevicePatternTests
     [InlineData(@"[\x{62}]$", "/dev/sdb", "/dev/sda")]
     [InlineData(@"a\_b", "/dev/a_b", "/dev/a-b")]
     [InlineData("nvme[0-9]{1,2}n1$", "/dev/nvme10n1", "/dev/nvme100n1")]
+    [InlineData("^/dev/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", "/dev/01234567-89ab-cdef-0123-456789abcdef", "/dev/01234567-89ab-cdef-0123")]
     [InlineData("x{,2}", "/dev/x{,2}", "/dev/xx")]
     [InlineData("a#b c", "/dev/a#b c", "/dev/ab")]
     public void Patterns_mean_what_they_meant_in_Go(string pattern, string hit, string miss)
     {
-        var regex = DevicePattern.Compile(pattern, out var problem);
+        var translated = DevicePattern.Translate(pattern, out var problem);
 
         Assert.Equal("", problem);
+        var regex = DevicePattern.Build([translated!]);
         Assert.Matches(regex!, hit);
         Assert.DoesNotMatch(regex!, miss);
     }
@@ -70,18 +72,33 @@ public sealed class DevicePatternTests
     [InlineData(@"[\b]")]
     [InlineData("a{1001}")]
     [InlineData("a{99999999999999999999}")]
-    [InlineData("((a{999}){999}){999}")]
     [InlineData("[z-a]")]
+    [InlineData("(?<a-b>x)")]
+    [InlineData("(?P<>x)")]
     public void What_is_not_RE2_is_refused_and_not_read_as_something_else(string pattern)
     {
-        Assert.Null(DevicePattern.Compile(pattern, out var problem));
+        Assert.Null(DevicePattern.Translate(pattern, out var problem));
         Assert.NotEqual("", problem);
+    }
+
+    [Theory]
+    [InlineData("((a{999}){999}){999}")]
+    [InlineData("((((((((a{999}){999}){999}){999}){999}){999}){999}){999}){999}")]
+    [InlineData("(((((((((((((((a{2}){2}){2}){2}){2}){2}){2}){2}){2}){2}){2}){2}){2}){2}){2}){2}")]
+    [InlineData(@"(\Qabcdefghijk\E){1000}")]
+    public void What_would_take_the_memory_of_the_node_is_refused(string pattern)
+    {
+        var error = Assert.Single(CarinaConfigParser.Parse(
+            $$"""{"diskSelector": [{"name": "a", "re": ["sdb", "{{pattern.Replace(@"\", @"\\", StringComparison.Ordinal)}}"], "policy": "LVM"}]}""").Errors);
+
+        Assert.Equal("diskSelector[0].re[1]", error.Path);
+        Assert.Contains("too large", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Matching_time_does_not_explode()
     {
-        var regex = DevicePattern.Compile("(((a+)+)+)+$", out _)!;
+        var regex = DevicePattern.Build([DevicePattern.Translate("(((a+)+)+)+$", out _)!])!;
 
         // A backtracking matcher would not finish this.
         Assert.DoesNotMatch(regex, new string('a', 5000) + "b");

@@ -193,14 +193,47 @@ public sealed class DiskGroupTests
     [Fact]
     public void Numbers_of_groups_and_patterns_are_limited()
     {
-        string Groups(int count, int patterns) => string.Join(',', Enumerable.Range(0, count).Select(i =>
-            $$"""{"name": "g{{i}}", "re": [{{string.Join(',', Enumerable.Repeat("\"sdb\"", patterns))}}], "policy": "LVM"}"""));
+        string Groups(int count, int patterns, int length = 3) => string.Join(',', Enumerable.Range(0, count).Select(i =>
+            $$"""{"name": "g{{i}}", "re": [{{string.Join(',', Enumerable.Repeat($"\"{new string('x', length)}\"", patterns))}}], "policy": "LVM"}"""));
 
         Assert.Equal(256, Parse(Groups(256, 1)).Config!.Groups.Count);
         Assert.Equal("diskSelector", Assert.Single(Parse(Groups(257, 1)).Errors).Path);
-        Assert.Equal(256, Parse(Groups(1, 256)).Config!.Groups[0].Patterns.Count);
+        Assert.Single(Parse(Groups(1, 256)).Config!.Groups);
         Assert.Equal("diskSelector[0].re", Assert.Single(Parse(Groups(1, 257)).Errors).Path);
-        Assert.Equal("diskSelector[4]", Assert.Single(Parse(Groups(6, 256)).Errors).Path);
+        Assert.Equal("diskSelector[0].re[0]", Assert.Single(Parse(Groups(1, 1, 4097)).Errors).Path);
+        Assert.Equal("diskSelector[16]", Assert.Single(Parse(Groups(18, 1, 4096)).Errors).Path);
+    }
+
+    [Fact]
+    public void A_disk_is_selected_when_one_of_several_patterns_finds_it()
+    {
+        var group = Group("""{"name": "a", "re": ["(?i)SDB$", "^/dev/vd(?P<letter>[bc])$", "x|y"], "policy": "LVM"}""");
+
+        Assert.All(["/dev/sdb", "/dev/vdc", "/dev/x1"], path => Assert.True(group.Selects(path, false, long.MaxValue)));
+
+        // Flags and alternatives of one pattern end with it.
+        Assert.All(["/dev/VDC", "/dev/vdc1", "/dev/sdb1", "/dev/X1"], path => Assert.False(group.Selects(path, false, long.MaxValue)));
+    }
+
+    [Fact]
+    public void Many_patterns_share_one_compiled_pattern()
+    {
+        var patterns = string.Join(',', Enumerable.Range(0, 256).Select(i => $"\"^/dev/sd[b-z]{i}$\""));
+        var group = Group($$"""{"name": "a", "re": [{{patterns}}], "policy": "LVM"}""");
+
+        // Each compiled one takes 230 KiB of a process that may have 100 MiB.
+        Assert.Single(group.Patterns);
+        Assert.True(group.Selects("/dev/sdc255", rotational: false, long.MaxValue));
+    }
+
+    [Fact]
+    public void Patterns_too_large_for_one_are_a_few()
+    {
+        var patterns = string.Join(',', Enumerable.Range(0, 64).Select(i => $"\"^x([0-9]{i:D2}.){{200}}$\"".Replace("{{", "{", StringComparison.Ordinal)));
+        var group = Group($$"""{"name": "a", "re": [{{patterns}}], "policy": "LVM"}""");
+
+        Assert.InRange(group.Patterns.Count, 2, 63);
+        Assert.True(group.Selects("x" + string.Concat(Enumerable.Repeat("463-", 200)), rotational: false, long.MaxValue));
     }
 
     [Fact]
