@@ -13,7 +13,6 @@ internal static class AgentExtensions
         silo.AddGrainService<NodeAgent>();
         silo.Services.TryAddSingleton<ICrashPoints, NoCrashPoints>();
         silo.Services.AddSingleton<DiskAgent>();
-        silo.Services.AddSingleton<DeviceTuner>();
         silo.Services.AddSingleton<NodeDirectory>();
         silo.Services.AddSingleton<INodeDirectory>(s => s.GetRequiredService<NodeDirectory>());
         silo.Services.AddSingleton<INodeExecutor, NodeExecutor>();

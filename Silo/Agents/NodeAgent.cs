@@ -1,6 +1,7 @@
 using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
 using Carina.Grains.Nodes;
+using Carina.Silo.Mounting;
 using Microsoft.Extensions.Options;
 
 namespace Carina.Silo.Agents;
@@ -14,7 +15,6 @@ internal sealed partial class NodeAgent(
     global::Orleans.Runtime.Silo silo,
     ILoggerFactory loggers,
     DiskAgent agent,
-    DeviceTuner tuner,
     ICarinaConfigSource config,
     ILocalSiloDetails details,
     IGrainFactory grains,
@@ -37,8 +37,16 @@ internal sealed partial class NodeAgent(
         agent.DeleteAsync(key, cancellationToken);
 
     public Task TuneAsync(
-        DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken) =>
-        tuner.ApplyAsync(key, mutableParameters, cancellationToken);
+        DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken)
+    {
+        // A device that is not open has nothing to tune; staging applies the parameters when it opens it.
+        if (agent.BackendOf(key.Pool).FindDevice(key.VolumeId) is { } device)
+        {
+            DeviceTuning.Apply(device, mutableParameters);
+        }
+
+        return Task.CompletedTask;
+    }
 
     public async Task<NodeReport> RescanAsync(CancellationToken cancellationToken)
     {

@@ -1,9 +1,15 @@
 using System.Net;
 using Carina.CsiGateway.Hosting;
 using Carina.CsiGateway.Identity;
+using Carina.CsiGateway.Registration;
 using Carina.CsiGateway.Transport.Sockets;
 using Carina.Silo.Agents;
+using Carina.Silo.Backends.File;
+using Carina.Silo.Configuration;
+using Carina.Silo.Disks;
 using Carina.Silo.Membership;
+using Carina.Silo.Mounting;
+using Carina.Silo.Processes;
 using Carina.Silo.Storage;
 using Carina.Silo.Telemetry;
 using Orleans.Configuration;
@@ -46,6 +52,7 @@ public static class CarinaSilo
         builder.Services.AddCarinaTelemetry(builder.Configuration, options);
         builder.Services.AddEmbeddedStorage(options.StateFile);
         builder.UseOrleans(silo => ConfigureOrleans(silo, options));
+        builder.AddNode(options);
         builder.AddCsi(options);
         configure?.Invoke(builder.Services);
         var app = builder.Build();
@@ -56,17 +63,40 @@ public static class CarinaSilo
     private static CsiRole RoleOf(SiloOptions options) =>
         options.Role == SiloRole.Node ? CsiRole.Node : CsiRole.Controller;
 
+    /// <summary>What touches disks. A controller has it too, with no pools: its agent then has nothing to say.</summary>
+    private static void AddNode(this WebApplicationBuilder builder, SiloOptions options)
+    {
+        builder.Services.AddCarinaConfigFile(options.ConfigFile);
+        builder.Services.AddSingleton<ICommandRunner, ProcessRunner>();
+        builder.Services.AddDisks();
+        builder.Services.AddFileBackend();
+        builder.Services.AddNodeVolumes(new NodeVolumesOptions { AllowedRoots = PathRoots(options) });
+    }
+
+    private static string[] PathRoots(SiloOptions options) =>
+        options.PathRoots.Split(':', StringSplitOptions.RemoveEmptyEntries);
+
     private static void AddCsi(this WebApplicationBuilder builder, SiloOptions options)
     {
         builder.Services.AddSingleton<IReadiness, SiloReadiness>();
         builder.Services.AddCarinaCsi(new CsiOptions
         {
             NodeName = options.NodeName,
-            AllowedPathRoots = options.PathRoots.Split(':', StringSplitOptions.RemoveEmptyEntries),
+            AllowedPathRoots = PathRoots(options),
             MaxVolumesPerNode = options.MaxVolumesPerNode,
             Endpoint = options.CsiSocket,
         });
         builder.WebHost.ListenCsiSocket(options.CsiSocket);
+        if (options.RegistrationSocket.Length > 0)
+        {
+            builder.Services.AddPluginRegistration(registration =>
+            {
+                registration.Socket = options.RegistrationSocket;
+                registration.CsiSocket = options.CsiSocket;
+                registration.Endpoint =
+                    options.KubeletCsiSocket.Length > 0 ? options.KubeletCsiSocket : options.CsiSocket;
+            });
+        }
     }
 
     private static SiloOptions ReadOptions(ConfigurationManager configuration)
