@@ -30,6 +30,8 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger,
         using var activity = volumeId is null
             ? CarinaTelemetry.Source.StartActivity(SpanPrefix + method)
             : CarinaTelemetry.StartVolumeSpan(SpanPrefix + method, volumeId);
+        // As baggage the id reaches the spans of grains and agents that this call leads to.
+        activity?.SetBaggage(CarinaTelemetry.VolumeIdTag, volumeId);
         try
         {
             return await continuation(request, context);
