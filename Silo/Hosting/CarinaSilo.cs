@@ -4,7 +4,7 @@ using Carina.CsiGateway.Identity;
 using Carina.CsiGateway.Registration;
 using Carina.CsiGateway.Transport.Sockets;
 using Carina.Silo.Agents;
-using Carina.Silo.Backends.File;
+using Carina.Silo.Backends.Files;
 using Carina.Silo.Configuration;
 using Carina.Silo.Disks;
 using Carina.Silo.Membership;

@@ -1,41 +1,72 @@
-using System.Collections.Immutable;
 using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
 using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
+using Carina.Silo.Linux;
+using Carina.Silo.Mounting;
+using Carina.Silo.Processes;
+using Microsoft.Win32.SafeHandles;
 
-namespace Carina.Silo.Backends.File;
+namespace Carina.Silo.Backends.Files;
 
 /// <summary>
-/// Pools of policy FILE: a directory with one sparse file per volume, each behind a loop device while it is in use.
+/// FILE pools: a directory, in it one sparse file per volume, behind a loop device while it is in use. For machines
+/// without a disk to spare, and for kernels without device-mapper.
 /// </summary>
-internal sealed class FileBackend(LoopDevices loops, ICrashPoints crash) : IPoolBackend
+internal sealed partial class FileBackend : IPoolBackend
 {
-    private ImmutableDictionary<string, DiskGroup> _groups = ImmutableDictionary<string, DiskGroup>.Empty;
+    /// <summary>Volumes are multiples of 4 MiB, like LVM's extents.</summary>
+    public const long Granularity = 4 << 20;
+
+    private readonly KeyedLock _locks = new();
+    private readonly LoopDevices _loops;
+    private readonly ICrashPoints _crash;
+    private readonly ILogger<FileBackend> _logger;
+    private volatile IReadOnlyDictionary<string, FilePool> _pools = new Dictionary<string, FilePool>();
+    private volatile IReadOnlyList<FilePool> _configured = [];
+
+    public FileBackend(ICommandRunner runner, TimeProvider clock, ICrashPoints crash, ILogger<FileBackend> logger)
+    {
+        _loops = new LoopDevices(runner, clock);
+        _crash = crash;
+        _logger = logger;
+    }
 
     public PoolPolicy Policy => PoolPolicy.File;
 
     public Task<IReadOnlyList<PoolReport>> ScanAsync(
         IReadOnlyList<DiskGroup> groups, CancellationToken cancellationToken)
     {
-        _groups = groups.ToImmutableDictionary(g => g.Name, StringComparer.Ordinal);
-        return Task.FromResult<IReadOnlyList<PoolReport>>([.. groups.Select(Report)]);
+        cancellationToken.ThrowIfCancellationRequested();
+        var pools = groups.Where(group => group.Policy == PoolPolicy.File).Select(FilePool.Of).ToList();
+
+        // A pool that left the configuration takes nothing new, but its volumes can still be opened and closed.
+        var known = new Dictionary<string, FilePool>(_pools, StringComparer.Ordinal);
+        foreach (var pool in pools)
+            known[pool.Name] = pool;
+
+        _pools = known;
+        _configured = pools;
+        return Task.Run<IReadOnlyList<PoolReport>>(
+            () =>
+            {
+                using var view = FilePoolView.Open(pools, LogForeign);
+                return [.. pools.Select(view.Report)];
+            },
+            cancellationToken);
     }
 
     public async Task<IReadOnlyList<PoolCommandOutcome>> ExecuteAsync(
         string pool, IReadOnlyList<PoolCommand> commands, CancellationToken cancellationToken)
     {
         var outcomes = new List<PoolCommandOutcome>(commands.Count);
+        var room = new Lazy<FileRoom>(() => MeasureRoom(pool), LazyThreadSafetyMode.None);
         foreach (var command in commands)
         {
-            try
+            cancellationToken.ThrowIfCancellationRequested();
+            using (await _locks.AcquireAsync(command.Key.VolumeId, cancellationToken).ConfigureAwait(false))
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                outcomes.Add(new(await ExecuteAsync(command, cancellationToken), null));
-            }
-            catch (StorageException exception)
-            {
-                outcomes.Add(new(null, exception));
+                outcomes.Add(await ExecuteAsync(pool, command, room, cancellationToken).ConfigureAwait(false));
             }
         }
 
@@ -44,211 +75,248 @@ internal sealed class FileBackend(LoopDevices loops, ICrashPoints crash) : IPool
 
     public async Task<VolumeDevice> OpenAsync(DiskVolumeKey key, CancellationToken cancellationToken)
     {
-        using var directory = PoolDirectory.Open(Group(key.Pool));
-        var file = RequireOurs(directory, key);
-        if (LoopDevices.Find(file.Path, file.Inode) is null)
+        using var held = await _locks.AcquireAsync(key.VolumeId, cancellationToken).ConfigureAwait(false);
+        var pool = Demand(key.Pool);
+        using var directory = pool.OpenDirectory();
+        using var file = OpenVolume(directory, key)
+            ?? throw new StorageException(
+                StorageErrorCode.NotFound, $"Volume {key.VolumeId} is not in pool '{pool.Name}' ({pool.Directory}) of this node.");
+        DemandGeneration(file, key);
+        var loop = FindLoops(file).FirstOrDefault(LoopDevices.IsPlain);
+        if (loop is null)
         {
-            await loops.AttachAsync(file.Path, cancellationToken);
+            loop = await _loops.AttachAsync(PathOf(pool, key.VolumeId), file.Identity, cancellationToken).ConfigureAwait(false);
+
+            // The kernel keeps this setting from whatever the loop device was attached to before.
+            DeviceTuning.SetReadAhead(Describe(loop), DeviceTuning.DefaultReadAheadKiB);
+        }
+        else if (BlockDeviceNode.BytesOf(loop.Number) != file.Status.Bytes)
+        {
+            await _loops.RefreshAsync(loop, cancellationToken).ConfigureAwait(false);
         }
 
-        var device = RequireDevice(file);
-        if (device.Bytes != file.Bytes)
-        {
-            // An expansion was cut off between file and device.
-            LoopDevices.RefreshSize(device);
-            device = RequireDevice(file);
-        }
-
-        return device;
+        return Describe(loop);
     }
 
     public async Task CloseAsync(string volumeId, CancellationToken cancellationToken)
     {
-        if (FindFile(volumeId) is { } file
-            && LoopDevices.Find(file.Path, file.Inode) is { } device
-            && !await loops.DetachAsync(device, file.Path, file.Inode, cancellationToken))
+        using var held = await _locks.AcquireAsync(volumeId, cancellationToken).ConfigureAwait(false);
+        while (FindLoop(volumeId) is { } found)
+            await DetachAsync(found.Loop, found.File, cancellationToken).ConfigureAwait(false);
+    }
+
+    public VolumeDevice? FindDevice(string volumeId) => FindLoop(volumeId) is { } found ? Describe(found.Loop) : null;
+
+    internal static string PathOf(FilePool pool, string volumeId) => pool.Directory + "/" + VolumeFile.NameOf(volumeId);
+
+    private async Task<PoolCommandOutcome> ExecuteAsync(
+        string poolName, PoolCommand command, Lazy<FileRoom> room, CancellationToken cancellationToken)
+    {
+        try
         {
-            throw InUse(file, device);
+            var pool = Demand(poolName);
+            using var directory = pool.OpenDirectory();
+            using var file = OpenVolume(directory, command.Key, writable: command.Kind == PoolCommandKind.Expand);
+            DiskVolume? volume = command.Kind switch
+            {
+                PoolCommandKind.Create => Create(pool, command, directory, file, room),
+                PoolCommandKind.Expand => await ExpandAsync(pool, command, file, room, cancellationToken).ConfigureAwait(false),
+                PoolCommandKind.Delete => await DeleteAsync(command, directory, file, room, cancellationToken).ConfigureAwait(false),
+                _ => throw new StorageException(StorageErrorCode.InvalidArgument, $"Unknown command {command.Kind}."),
+            };
+            return new PoolCommandOutcome(volume, null);
+        }
+        catch (StorageException e)
+        {
+            return new PoolCommandOutcome(null, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new PoolCommandOutcome(
+                null, new StorageException(StorageErrorCode.Internal, $"{command.Kind} of {command.Key.VolumeId} failed: {e.Message}", e));
         }
     }
 
-    public VolumeDevice? FindDevice(string volumeId) =>
-        FindFile(volumeId) is { } file ? LoopDevices.Find(file.Path, file.Inode) : null;
-
-    private static VolumeDevice RequireDevice(VolumeFile file) =>
-        LoopDevices.Find(file.Path, file.Inode) ?? throw new StorageException(
-            StorageErrorCode.Internal, $"{file.Path} has no loop device although one was just attached; was it detached by hand? Try again.");
-
-    private static StorageException InUse(VolumeFile file, VolumeDevice device) => new(
-        StorageErrorCode.FailedPrecondition,
-        $"Volume '{file.VolumeId}' is in use: its device {device.Path} is still open. Unmount it first.");
-
-    private static DiskVolume ToVolume(VolumeFile file, string pool) => new()
+    private DiskVolume Create(
+        FilePool pool, PoolCommand command, SafeFileHandle directory, VolumeFile? existing, Lazy<FileRoom> room)
     {
-        Key = new DiskVolumeKey(file.VolumeId, pool, file.Generation),
-        Bytes = file.Bytes,
-        DevicePath = file.Path,
-    };
-
-    private async Task<DiskVolume?> ExecuteAsync(PoolCommand command, CancellationToken cancellationToken)
-    {
-        using var directory = PoolDirectory.Open(Group(command.Key.Pool));
-        return command.Kind switch
+        if (existing is null)
         {
-            PoolCommandKind.Create => Create(directory, command.Key, command.Bytes),
-            PoolCommandKind.Expand => Expand(directory, command.Key, command.Bytes),
-            PoolCommandKind.Delete => await DeleteAsync(directory, command.Key, cancellationToken),
-            _ => throw new ArgumentOutOfRangeException(nameof(command)),
-        };
+            var bytes = RoundUp(command.Bytes);
+            room.Value.Demand(bytes, $"make volume {command.Key.VolumeId} of {bytes} bytes");
+            _crash.Reached("file.create.before", command.Key.VolumeId);
+            VolumeFile.Create(directory, command.Key, bytes);
+            _crash.Reached("file.create.after", command.Key.VolumeId);
+            room.Value.Take(bytes);
+            LogCreated(_logger, command.Key.VolumeId, command.Key.Generation, bytes, pool.Name);
+            return new DiskVolume { Key = command.Key, Bytes = bytes, DevicePath = PathOf(pool, command.Key.VolumeId) };
+        }
+
+        DemandGeneration(existing, command.Key);
+        return existing.Status.Bytes >= command.Bytes
+            ? Describe(pool, existing)
+            : throw new StorageException(
+                StorageErrorCode.AlreadyExists,
+                $"Volume {command.Key.VolumeId} exists with {existing.Status.Bytes} bytes; {command.Bytes} were asked for.");
     }
 
-    private DiskVolume Create(PoolDirectory directory, DiskVolumeKey key, long bytes)
+    private async Task<DiskVolume> ExpandAsync(
+        FilePool pool, PoolCommand command, VolumeFile? file, Lazy<FileRoom> room, CancellationToken cancellationToken)
     {
-        var existing = VolumeFile.Find(directory.Handle, key.VolumeId);
-        if (existing is not null)
+        if (file is null)
+            throw new StorageException(StorageErrorCode.NotFound, $"Volume {command.Key.VolumeId} is not in pool '{pool.Name}'.");
+
+        DemandGeneration(file, command.Key);
+        var bytes = RoundUp(command.Bytes);
+        var growth = bytes - file.Status.Bytes;
+        if (growth > 0)
         {
-            Identify(existing, key);
-            return existing.Bytes >= bytes
-                ? ToVolume(existing, key.Pool)
-                : throw new StorageException(
-                    StorageErrorCode.AlreadyExists,
-                    $"Volume '{key.VolumeId}' exists with {existing.Bytes} bytes; {bytes} were asked for.");
+            room.Value.Demand(growth, $"grow volume {command.Key.VolumeId} to {bytes} bytes");
+            file.Grow(bytes);
+            _crash.Reached("file.expand.grown", command.Key.VolumeId);
+            room.Value.Take(growth);
+            LogGrown(_logger, command.Key.VolumeId, bytes, pool.Name);
         }
 
-        RequireRoom(directory, key, bytes);
-        VolumeFile.Create(directory.Handle, key, bytes, crash);
-        return ToVolume(RequireOurs(directory, key), key.Pool);
-    }
+        foreach (var loop in FindLoops(file).Where(LoopDevices.IsPlain))
+            await _loops.RefreshAsync(loop, cancellationToken).ConfigureAwait(false);
 
-    private DiskVolume Expand(PoolDirectory directory, DiskVolumeKey key, long bytes)
-    {
-        var file = RequireOurs(directory, key);
-        if (file.Bytes < bytes)
-        {
-            RequireRoom(directory, key, bytes - file.Bytes);
-            file.Grow(directory.Handle, bytes);
-            crash.Reached("file.expand.grown", key.VolumeId);
-            file = RequireOurs(directory, key);
-        }
-
-        if (LoopDevices.Find(file.Path, file.Inode) is { } device && device.Bytes != file.Bytes)
-        {
-            LoopDevices.RefreshSize(device);
-            crash.Reached("file.expand.refreshed", key.VolumeId);
-        }
-
-        return ToVolume(file, key.Pool);
+        return Describe(pool, file);
     }
 
     private async Task<DiskVolume?> DeleteAsync(
-        PoolDirectory directory, DiskVolumeKey key, CancellationToken cancellationToken)
+        PoolCommand command,
+        SafeFileHandle directory,
+        VolumeFile? file,
+        Lazy<FileRoom> room,
+        CancellationToken cancellationToken)
     {
-        var file = VolumeFile.Find(directory.Handle, key.VolumeId);
         if (file is null)
-        {
             return null;
-        }
 
-        Identify(file, key);
-        if (LoopDevices.Find(file.Path, file.Inode) is { } device
-            && !await loops.DetachAsync(device, file.Path, file.Inode, cancellationToken))
-        {
-            throw InUse(file, device);
-        }
+        DemandGeneration(file, command.Key);
+        foreach (var loop in FindLoops(file))
+            await DetachAsync(loop, file.Identity, cancellationToken).ConfigureAwait(false);
 
-        crash.Reached("file.delete.detached", key.VolumeId);
-        file.Remove(directory.Handle);
-        crash.Reached("file.delete.removed", key.VolumeId);
+        _crash.Reached("file.delete.detached", command.Key.VolumeId);
+        LinuxFile.RemoveFile(directory, VolumeFile.NameOf(command.Key.VolumeId));
+        LinuxFile.Flush(directory);
+        _crash.Reached("file.delete.removed", command.Key.VolumeId);
+        if (room.IsValueCreated)
+            room.Value.Take(-file.Status.Bytes);
+
+        LogDeleted(_logger, command.Key.VolumeId, command.Key.Generation);
         return null;
     }
 
-    private static VolumeFile RequireOurs(PoolDirectory directory, DiskVolumeKey key)
+    private async Task DetachAsync(LoopDevice loop, FileIdentity file, CancellationToken cancellationToken)
     {
-        var file = VolumeFile.Find(directory.Handle, key.VolumeId) ?? throw new StorageException(
-            StorageErrorCode.NotFound, $"Pool '{key.Pool}' has no file for volume '{key.VolumeId}'.");
-        Identify(file, key);
-        return file;
-    }
-
-    /// <summary>The identity check before anything is done to a file.</summary>
-    private static void Identify(VolumeFile file, DiskVolumeKey key)
-    {
-        if (file.VolumeId != key.VolumeId)
+        var table = MountTable.Read();
+        var mounts = table.OfFileSystemOn(loop.Number).Concat(table.OfNode(loop.Number)).ToList();
+        if (mounts.Count > 0)
         {
             throw new StorageException(
                 StorageErrorCode.FailedPrecondition,
-                $"{file.Path} is not marked as the file of volume '{key.VolumeId}'; it is left alone. Move it away if it is not needed.");
+                $"The volume file {loop.BackingPath} is in use: {loop.Path} is mounted at {mounts[0].MountPoint}. Unpublish and unstage it first.");
         }
 
+        await _loops.DetachAsync(loop, file, cancellationToken).ConfigureAwait(false);
+    }
+
+    // Measured anew for each batch: nothing is remembered that the disk could contradict.
+    private FileRoom MeasureRoom(string poolName)
+    {
+        var pool = Demand(poolName);
+        using var view = FilePoolView.Open(_configured, LogForeign);
+        return new FileRoom(pool, view.FreeBytes(pool));
+    }
+
+    private FilePool Demand(string name) =>
+        _pools.TryGetValue(name, out var pool)
+            ? pool
+            : throw new StorageException(
+                StorageErrorCode.Unavailable, $"The FILE pool '{name}' has not been found on this node (yet); is its group configured?");
+
+    private static VolumeFile? OpenVolume(
+        SafeFileHandle directory, DiskVolumeKey key, bool writable = false) =>
+        VolumeIds.IsWellFormed(key.VolumeId)
+            ? VolumeFile.TryOpen(directory, VolumeFile.NameOf(key.VolumeId), key.VolumeId, writable)
+            : throw new StorageException(StorageErrorCode.InvalidArgument, $"'{key.VolumeId}' is not a volume's handle.");
+
+    private static void DemandGeneration(VolumeFile file, DiskVolumeKey key)
+    {
         if (file.Generation != key.Generation)
         {
             throw new StorageException(
                 StorageErrorCode.FailedPrecondition,
-                $"{file.Path} is generation {file.Generation} of volume '{key.VolumeId}', the request is for generation {key.Generation}; it is left alone.");
+                $"The disk holds generation {file.Generation} of volume {key.VolumeId}, not {key.Generation}; it is left alone.");
         }
     }
 
-    /// <summary>The second guard behind the ledger: what is promised must fit what the file system has, reserve aside.</summary>
-    private void RequireRoom(PoolDirectory directory, DiskVolumeKey key, long more)
+    private static List<LoopDevice> FindLoops(VolumeFile file)
     {
-        var volumes = directory.Volumes();
-        var space = directory.Measure(volumes);
-        var room = space.Size - space.Foreign - volumes.Sum(v => v.Bytes);
-        if (more > room)
-        {
-            throw new StorageException(
-                StorageErrorCode.ResourceExhausted,
-                $"Pool '{key.Pool}' ({Group(key.Pool).Directory}) has {Math.Max(0, room)} bytes left; volume '{key.VolumeId}' needs {more}.");
-        }
+        var identity = file.Identity;
+        return [.. LoopDevices.FindByFileName(VolumeFile.NameOf(file.VolumeId)).Where(loop => LoopDevices.IsAttachedTo(loop, identity))];
     }
 
-    private PoolReport Report(DiskGroup group)
+    // Before the first scan the pools are not known, but the loop device itself says where its file is.
+    private (LoopDevice Loop, FileIdentity File)? FindLoop(string volumeId)
     {
-        var empty = new PoolReport
+        var name = VolumeFile.NameOf(volumeId);
+        foreach (var loop in _loops.FindByFileNameQuickly(name))
         {
-            Name = group.Name,
-            Policy = PoolPolicy.File,
-            SizeBytes = 0,
-            ForeignBytes = 0,
-            ReserveBytes = 0,
-            GranularityBytes = PoolDirectory.Granularity,
-        };
-        try
-        {
-            using var directory = PoolDirectory.Open(group);
-            var volumes = directory.Volumes();
-            var space = directory.Measure(volumes);
-            return empty with
+            foreach (var path in _pools.Values.Select(pool => PathOf(pool, volumeId)).Append(loop.BackingPath))
             {
-                SizeBytes = space.Size,
-                ForeignBytes = space.Foreign,
-                ReserveBytes = space.Reserve,
-                Volumes = [.. volumes.Select(v => ToVolume(v, group.Name))],
-                Problem = VolumeFile.Probe(directory.Handle),
-            };
-        }
-        catch (StorageException exception)
-        {
-            return empty with { Problem = exception.Message };
-        }
-    }
-
-    private VolumeFile? FindFile(string volumeId)
-    {
-        foreach (var group in _groups.Values.Where(g => Directory.Exists(g.Directory)))
-        {
-            using var directory = PoolDirectory.Open(group);
-            if (VolumeFile.Find(directory.Handle, volumeId) is { } file && file.VolumeId == volumeId)
-            {
-                return file;
+                if (TryIdentify(path, volumeId) is { } identity && LoopDevices.IsAttachedTo(loop, identity) && LoopDevices.IsPlain(loop))
+                    return (loop, identity);
             }
         }
 
         return null;
     }
 
-    private DiskGroup Group(string pool) =>
-        _groups.GetValueOrDefault(pool) ?? throw new StorageException(
-            StorageErrorCode.FailedPrecondition,
-            $"Pool '{pool}' is not among this node's FILE pools ({string.Join(", ", _groups.Keys.Order(StringComparer.Ordinal))}).");
+    private static FileIdentity? TryIdentify(string path, string volumeId)
+    {
+        try
+        {
+            using var file = VolumeFile.TryOpen(null, path, volumeId);
+            return file?.Identity;
+        }
+        catch (StorageException)
+        {
+            // Not ours, so not this volume.
+            return null;
+        }
+    }
+
+    private static DiskVolume Describe(FilePool pool, VolumeFile file) =>
+        FilePoolView.Describe(pool, file.Info, FindLoops(file).FirstOrDefault());
+
+    private static VolumeDevice Describe(LoopDevice loop) =>
+        new(loop.Path, loop.Number.Major, loop.Number.Minor, BlockDeviceNode.BytesOf(loop.Number));
+
+    private static long RoundUp(long bytes) =>
+        bytes > 0
+            ? checked((bytes + Granularity - 1) / Granularity * Granularity)
+            : throw new StorageException(StorageErrorCode.InvalidArgument, "A volume's size must be positive.");
+
+    private void LogForeign(string file, string reason) => LogForeignFile(_logger, file, reason);
+
+    /// <summary>What a pool can still promise within one batch.</summary>
+    private sealed class FileRoom(FilePool pool, long freeBytes)
+    {
+        private long _free = freeBytes;
+
+        public void Demand(long bytes, string what)
+        {
+            if (bytes > _free)
+            {
+                throw new StorageException(
+                    StorageErrorCode.ResourceExhausted,
+                    $"Cannot {what}: pool '{pool.Name}' ({pool.Directory}) has {Math.Max(0, _free)} bytes left to promise.");
+            }
+        }
+
+        public void Take(long bytes) => _free -= bytes;
+    }
 }

@@ -1,107 +1,185 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Carina.Grains.Errors;
 using Carina.Silo.Linux;
 using Carina.Silo.Processes;
+using Microsoft.Win32.SafeHandles;
 
-namespace Carina.Silo.Backends.File;
+namespace Carina.Silo.Backends.Files;
 
-/// <summary>Loop devices behind which volume files appear as disks (loop(4), losetup(8)).</summary>
-internal sealed class LoopDevices(ICommandRunner commands)
+/// <summary>Which file a handle is of, whatever its name: file system and inode.</summary>
+internal readonly record struct FileIdentity(DeviceNumber Device, ulong Inode);
+
+/// <summary>A loop device that is attached to a file.</summary>
+/// <param name="Name">The kernel's name, for instance <c>loop7</c>.</param>
+/// <param name="Number">Its device number.</param>
+/// <param name="BackingPath">The file's path as the kernel shows it; in a container it may be cut off at the front.</param>
+internal sealed record LoopDevice(string Name, DeviceNumber Number, string BackingPath)
 {
-    private const nuint LoopGetStatus64 = 0x4C05;
-    private const nuint LoopSetCapacity = 0x4C07;
-    private const string SysBlock = "/sys/block";
+    public string Path => "/dev/" + Name;
+}
 
-    /// <summary>The loop device of a file, if it has one. Asks the kernel only.</summary>
-    /// <param name="path">The file's path.</param>
-    /// <param name="inode">Its inode: a loop device left behind by a removed file of the same name is not this file's.</param>
-    public static VolumeDevice? Find(string path, ulong inode)
+/// <summary>Loop devices (loop(4)): found and detached through sysfs and ioctl, attached by losetup(8).</summary>
+internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
+{
+    private const nuint ClearFile = 0x4C01;
+    private const nuint SetStatus64 = 0x4C04;
+    private const nuint GetStatus64 = 0x4C05;
+    private const uint ReadOnlyFlag = 1;
+    private const uint AutoClearFlag = 4;
+    private static readonly TimeSpan _detachTime = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan _detachPause = TimeSpan.FromMilliseconds(50);
+
+    // Only a hint where to look first: with 1,000 volumes, looking everywhere takes 1,000 files.
+    private readonly ConcurrentDictionary<string, string> _lastSeen = new(StringComparer.Ordinal);
+
+    /// <summary>Attached loop devices whose file has this name, the lowest number first.</summary>
+    public static IReadOnlyList<LoopDevice> FindByFileName(string fileName) =>
+        [.. ListAttached().Where(loop => HasFileName(loop, fileName)).OrderBy(loop => loop.Number.Minor)];
+
+    /// <summary>All attached loop devices.</summary>
+    public static IEnumerable<LoopDevice> ListAttached() =>
+        Directory.EnumerateDirectories("/sys/block", "loop*").Select(path => Read(System.IO.Path.GetFileName(path))).OfType<LoopDevice>();
+
+    /// <summary>As <see cref="FindByFileName"/>, but looks first where the file was last time, and only there if it still is.</summary>
+    public IReadOnlyList<LoopDevice> FindByFileNameQuickly(string fileName)
     {
-        foreach (var directory in Directory.EnumerateDirectories(SysBlock, "loop*"))
-        {
-            if (ReadLine($"{directory}/loop/backing_file") != path)
-            {
-                continue;
-            }
+        if (_lastSeen.TryGetValue(fileName, out var name) && Read(name) is { } known && HasFileName(known, fileName))
+            return [known];
 
-            var device = $"/dev/{Path.GetFileName(directory)}";
-            if (BackingInode(device) == inode && ReadLine($"{directory}/dev")?.Split(':') is [var major, var minor])
-            {
-                var number = new DeviceNumber(
-                    int.Parse(major, CultureInfo.InvariantCulture), int.Parse(minor, CultureInfo.InvariantCulture));
-                return new VolumeDevice(device, number.Major, number.Minor, BlockDeviceNode.BytesOf(number));
-            }
-        }
+        var found = FindByFileName(fileName);
+        if (found.Count == 0)
+            _lastSeen.TryRemove(fileName, out _);
+        else
+            _lastSeen[fileName] = found[0].Name;
 
-        return null;
+        return found;
     }
 
-    /// <summary>Attaches a loop device to the file, with direct I/O where its file system can.</summary>
-    public async Task AttachAsync(string path, CancellationToken cancellationToken)
+    /// <summary>Whether a loop device is attached to exactly this file.</summary>
+    public static bool IsAttachedTo(LoopDevice loop, FileIdentity file) =>
+        TryGetStatus(loop, out var info) && IdentityOf(info) == file;
+
+    /// <summary>Whether it shows the whole file, writable.</summary>
+    public static bool IsPlain(LoopDevice loop) =>
+        TryGetStatus(loop, out var info) && info is { Offset: 0, SizeLimit: 0 } && (info.Flags & ReadOnlyFlag) == 0;
+
+    /// <summary>Attaches a loop device to a file; if one is attached already, returns that.</summary>
+    public async Task<LoopDevice> AttachAsync(string path, FileIdentity file, CancellationToken cancellationToken)
     {
-        // Without direct I/O every page would be cached twice, and a flush would mean less.
-        string[] common = ["--find", "--nooverlap"];
-        var direct = await commands.RunAsync("losetup", [.. common, "--direct-io=on", path], cancellationToken);
-        if (direct.ExitCode == 0)
+        string[] arguments = ["--find", "--show", "--nooverlap", "--direct-io=on", path];
+        var result = await runner.RunAsync("losetup", arguments, cancellationToken).ConfigureAwait(false);
+        if (result.ExitCode != 0)
         {
+            // Not every file system can do direct I/O; without it data is cached twice, but safe.
+            result = await runner.RunAsync(
+                "losetup", [.. arguments.Where(argument => argument != "--direct-io=on")], cancellationToken).ConfigureAwait(false);
+        }
+
+        var name = System.IO.Path.GetFileName(result.Output.Trim());
+        if (result.ExitCode != 0 || Read(name) is not { } loop)
+            throw Failed($"attach a loop device to {path}", result);
+
+        return IsAttachedTo(loop, file)
+            ? loop
+            : throw new StorageException(
+                StorageErrorCode.Internal, $"losetup attached {loop.Path} to {loop.BackingPath} instead of {path}; detach it by hand.");
+    }
+
+    /// <summary>Lets a loop device see its file's present size.</summary>
+    public async Task RefreshAsync(LoopDevice loop, CancellationToken cancellationToken)
+    {
+        var result = await runner.RunAsync("losetup", ["--set-capacity", loop.Path], cancellationToken).ConfigureAwait(false);
+        if (result.ExitCode != 0)
+            throw Failed($"make {loop.Path} as large as its file", result);
+    }
+
+    /// <summary>Detaches a loop device from this file, if it is attached to it and nobody uses it.</summary>
+    /// <exception cref="StorageException">FailedPrecondition when somebody does; it stays attached then.</exception>
+    public async Task DetachAsync(LoopDevice loop, FileIdentity file, CancellationToken cancellationToken)
+    {
+        // While this handle is open the device cannot be given to another file, so what is checked is what is detached.
+        using (var device = BlockDeviceNode.TryHold(loop.Path))
+        {
+            if (device is null)
+                throw InUse(loop, "it is mounted or part of another device");
+
+            if (!TryGetStatus(device, out var info) || IdentityOf(info) != file)
+                return;
+
+            var none = 0;
+            if (Libc.Ioctl(device, ClearFile, ref none) != 0)
+                throw LinuxError.Last($"detach {loop.Path}");
+        }
+
+        // The kernel says yes even while somebody else has the device open, and detaches when they close it. Programs
+        // that look at all devices do so for a moment; who keeps it open longer, uses it.
+        var started = clock.GetTimestamp();
+        while (IsAttachedTo(loop, file))
+        {
+            if (clock.GetElapsedTime(started) > _detachTime)
+            {
+                StayAttached(loop, file);
+                throw InUse(loop, "a process has it open");
+            }
+
+            await Task.Delay(_detachPause, clock, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static void StayAttached(LoopDevice loop, FileIdentity file)
+    {
+        using var device = LinuxFile.TryOpen(null, loop.Path, OpenFlags.NonBlocking, out _);
+        if (device is null || !TryGetStatus(device, out var info) || IdentityOf(info) != file)
             return;
-        }
 
-        var buffered = await commands.RunAsync("losetup", [.. common, path], cancellationToken);
-        if (buffered.ExitCode != 0)
-        {
-            throw new StorageException(
-                StorageErrorCode.Internal, $"Cannot attach a loop device to {path}: {buffered.Error.Trim()}");
-        }
+        info.Flags &= ~AutoClearFlag;
+        if (Libc.Ioctl(device, SetStatus64, ref info) != 0)
+            throw LinuxError.Last($"keep {loop.Path} attached");
     }
 
-    /// <summary>Detaches the device. False when somebody still has it open: it then stays, or goes with the last of them.</summary>
-    public async Task<bool> DetachAsync(
-        VolumeDevice device, string path, ulong inode, CancellationToken cancellationToken)
-    {
-        using (var held = BlockDeviceNode.TryHold(device.Path))
-        {
-            if (held is null)
-            {
-                return false;
-            }
-        }
+    private static bool HasFileName(LoopDevice loop, string fileName) =>
+        System.IO.Path.GetFileName(loop.BackingPath) == fileName;
 
-        var result = await commands.RunAsync("losetup", ["--detach", device.Path], cancellationToken);
-        return result.ExitCode != 0 && Find(path, inode) is not null
-            ? throw new StorageException(
-                StorageErrorCode.Internal, $"Cannot detach {device.Path} from {path}: {result.Error.Trim()}")
-            : Find(path, inode) is null;
-    }
-
-    /// <summary>Makes the device as large as its file is now.</summary>
-    public static void RefreshSize(VolumeDevice device)
-    {
-        using var file = LinuxFile.Open(null, device.Path, OpenFlags.ReadWrite | OpenFlags.NonBlocking);
-        var unused = 0;
-        if (Libc.Ioctl(file, LoopSetCapacity, ref unused) != 0)
-        {
-            throw LinuxError.Last($"tell {device.Path} that its file has grown");
-        }
-    }
-
-    private static ulong? BackingInode(string device)
-    {
-        using var file = LinuxFile.TryOpen(null, device, OpenFlags.NonBlocking, out _);
-        var info = default(Libc.LoopInfo64);
-        return file is not null && Libc.Ioctl(file, LoopGetStatus64, ref info) == 0 ? info.Inode : null;
-    }
-
-    private static string? ReadLine(string path)
+    private static LoopDevice? Read(string name)
     {
         try
         {
-            return System.IO.File.ReadAllText(path).TrimEnd('\n');
+            var directory = "/sys/block/" + name;
+            var number = File.ReadAllText(directory + "/dev").Trim().Split(':');
+            return new LoopDevice(
+                name,
+                new DeviceNumber(int.Parse(number[0], CultureInfo.InvariantCulture), int.Parse(number[1], CultureInfo.InvariantCulture)),
+                File.ReadAllText(directory + "/loop/backing_file").TrimEnd('\n'));
         }
         catch (IOException)
         {
-            // The device went away between listing and reading.
+            // Not attached, or detached this instant.
             return null;
         }
     }
+
+    private static bool TryGetStatus(LoopDevice loop, out Libc.LoopInfo64 info)
+    {
+        info = default;
+        using var device = LinuxFile.TryOpen(null, loop.Path, OpenFlags.NonBlocking, out _);
+        return device is not null && TryGetStatus(device, out info);
+    }
+
+    private static bool TryGetStatus(SafeFileHandle device, out Libc.LoopInfo64 info)
+    {
+        info = default;
+        return Libc.Ioctl(device, GetStatus64, ref info) == 0;
+    }
+
+    // The kernel's 32-bit encoding of a device number (linux/kdev_t.h, new_encode_dev).
+    private static FileIdentity IdentityOf(in Libc.LoopInfo64 info) => new(
+        new DeviceNumber((int)((info.Device >> 8) & 0xFFF), (int)((info.Device & 0xFF) | ((info.Device >> 12) & 0xFFF00))),
+        info.Inode);
+
+    private static StorageException InUse(LoopDevice loop, string reason) =>
+        new(StorageErrorCode.FailedPrecondition, $"The loop device {loop.Path} of {loop.BackingPath} is in use: {reason}.");
+
+    private static StorageException Failed(string what, CommandResult result) => new(
+        StorageErrorCode.Internal, $"Cannot {what}: losetup ended with {result.ExitCode}: {result.Error}");
 }

@@ -5,88 +5,132 @@ using Carina.Grains.Volumes;
 using Carina.Silo.Linux;
 using Microsoft.Win32.SafeHandles;
 
-namespace Carina.Silo.Backends.File;
+namespace Carina.Silo.Backends.Files;
+
+/// <summary>A volume's file at one instant.</summary>
+internal sealed record VolumeFileInfo(string VolumeId, long Generation, FileStatus Status)
+{
+    public FileIdentity Identity => VolumeFile.IdentityOf(Status);
+}
 
 /// <summary>
-/// One volume's sparse file. Volume id and generation are extended attributes, written before the file has a name, so a
-/// file under one of our names is either whole and provably ours, or not ours at all.
+/// A volume's file, open. That it is ours, whose it is and of which generation is written in its extended attributes
+/// before it has a name, so a file without them is not ours, whatever it is called.
 /// </summary>
-/// <param name="VolumeId">The volume, as the attribute says; empty when the file is not ours.</param>
-/// <param name="Generation">Its generation, as the attribute says.</param>
-/// <param name="Path">Where the file is.</param>
-/// <param name="Bytes">Its size.</param>
-/// <param name="AllocatedBytes">Bytes of its file system it takes up now.</param>
-/// <param name="Inode">Identifies it among files that had the same name.</param>
-internal sealed record VolumeFile(
-    string VolumeId, long Generation, string Path, long Bytes, long AllocatedBytes, ulong Inode)
+internal sealed class VolumeFile : IDisposable
 {
-    public const string Extension = ".img";
-
+    private const string Extension = ".img";
     private const string VolumeAttribute = "user.carina.volume";
     private const string GenerationAttribute = "user.carina.generation";
+    private const uint OwnerOnly = 0x180;
+
+    private VolumeFile(SafeFileHandle handle, string volumeId, long generation)
+    {
+        Handle = handle;
+        VolumeId = volumeId;
+        Generation = generation;
+    }
+
+    public SafeFileHandle Handle { get; }
+
+    public string VolumeId { get; }
+
+    public long Generation { get; }
+
+    public FileStatus Status => LinuxFile.Status(Handle);
+
+    public FileIdentity Identity => IdentityOf(Status);
+
+    public VolumeFileInfo Info => new(VolumeId, Generation, Status);
 
     public static string NameOf(string volumeId) => volumeId + Extension;
 
-    /// <summary>The file of a volume; null when there is none. One that is not ours has an empty volume id.</summary>
-    public static VolumeFile? Find(SafeFileHandle directory, string volumeId)
-    {
-        using var file = LinuxFile.TryOpen(
-            directory, NameOf(volumeId), OpenFlags.NoFollow | OpenFlags.NonBlocking, out var errno);
-        return file is not null ? Read(file)
-            : errno == Errno.ENOENT ? null
-            : throw LinuxError.From(errno, $"open {LinuxFile.RealPathOf(directory)}/{NameOf(volumeId)}");
-    }
+    /// <summary>The volume that a file of this name would be; null for other names.</summary>
+    public static string? VolumeOf(string fileName) =>
+        fileName.EndsWith(Extension, StringComparison.Ordinal) && VolumeIds.IsWellFormed(fileName[..^Extension.Length])
+            ? fileName[..^Extension.Length]
+            : null;
 
-    /// <summary>Makes the file, all or nothing.</summary>
-    /// <exception cref="StorageException">ResourceExhausted, or Internal when the file system lacks what this needs.</exception>
-    public static void Create(SafeFileHandle directory, DiskVolumeKey key, long bytes, ICrashPoints crash)
-    {
-        using var file = LinuxFile.Open(directory, ".", OpenFlags.Temporary | OpenFlags.ReadWrite, 0x180 /* 0600 */);
-        LinuxFile.SetSize(file, bytes);
-        LinuxFile.SetAttribute(file, VolumeAttribute, key.VolumeId);
-        LinuxFile.SetAttribute(file, GenerationAttribute, key.Generation.ToString(CultureInfo.InvariantCulture));
-        LinuxFile.Flush(file);
-        crash.Reached("file.create.unnamed", key.VolumeId);
-        LinuxFile.Name(file, directory, NameOf(key.VolumeId));
-        crash.Reached("file.create.named", key.VolumeId);
-        LinuxFile.Flush(directory);
-    }
+    public static FileIdentity IdentityOf(in FileStatus status) => new(status.Device, status.Inode);
 
-    /// <summary>Whether the directory's file system can hold volumes; the reason why not, or empty.</summary>
-    public static string Probe(SafeFileHandle directory)
+    /// <summary>Opens a volume's file; null when there is none.</summary>
+    /// <exception cref="StorageException">FailedPrecondition when what has its name is not ours.</exception>
+    public static VolumeFile? TryOpen(SafeFileHandle? directory, string path, string volumeId, bool writable = false)
     {
+        var flags = OpenFlags.NoFollow | OpenFlags.NonBlocking | (writable ? OpenFlags.ReadWrite : OpenFlags.Read);
+        var handle = LinuxFile.TryOpen(directory, path, flags, out var errno);
+        if (handle is null)
+        {
+            return errno switch
+            {
+                Errno.ENOENT => null,
+                Errno.ELOOP => throw NotOurs(path, "it is a symbolic link"),
+                _ => throw LinuxError.From(errno, $"open {path}"),
+            };
+        }
+
         try
         {
-            using var file = LinuxFile.Open(directory, ".", OpenFlags.Temporary | OpenFlags.ReadWrite, 0x180);
-            LinuxFile.SetAttribute(file, VolumeAttribute, "probe");
-            return "";
+            if (LinuxFile.Status(handle).Kind != FileKind.Regular)
+                throw NotOurs(path, "it is not a regular file");
+
+            if (LinuxFile.GetAttribute(handle, VolumeAttribute) != volumeId)
+                throw NotOurs(path, $"its attribute {VolumeAttribute} does not say that it is volume {volumeId}");
+
+            if (!long.TryParse(
+                LinuxFile.GetAttribute(handle, GenerationAttribute), NumberStyles.None, CultureInfo.InvariantCulture, out var generation))
+            {
+                throw NotOurs(path, $"it has no attribute {GenerationAttribute}");
+            }
+
+            var result = new VolumeFile(handle, volumeId, generation);
+            handle = null;
+            return result;
         }
-        catch (StorageException exception)
+        finally
         {
-            return $"Its file system cannot hold volumes (it needs O_TMPFILE and user extended attributes, as ext4, xfs and btrfs have): {exception.Message}";
+            handle?.Dispose();
         }
     }
 
-    public void Grow(SafeFileHandle directory, long bytes)
+    /// <summary>
+    /// Makes a volume's file. It has no name until it is complete and on disk, so a crash on the way leaves nothing.
+    /// </summary>
+    /// <exception cref="StorageException">The name is taken, or the disk is full.</exception>
+    public static void Create(SafeFileHandle directory, DiskVolumeKey key, long bytes)
     {
-        using var file = LinuxFile.Open(directory, NameOf(VolumeId), OpenFlags.ReadWrite | OpenFlags.NoFollow);
+        using var file = OpenTemporary(directory);
+        SetIdentity(file, key.VolumeId, key.Generation);
         LinuxFile.SetSize(file, bytes);
         LinuxFile.Flush(file);
-    }
-
-    public void Remove(SafeFileHandle directory)
-    {
-        LinuxFile.RemoveFile(directory, NameOf(VolumeId));
+        LinuxFile.Name(file, directory, NameOf(key.VolumeId));
         LinuxFile.Flush(directory);
     }
 
-    private static VolumeFile Read(SafeFileHandle file)
+    /// <summary>Tries on a nameless file what <see cref="Create"/> needs of the file system.</summary>
+    public static void Rehearse(SafeFileHandle directory)
     {
-        var status = LinuxFile.Status(file);
-        var volumeId = status.Kind == FileKind.Regular ? LinuxFile.GetAttribute(file, VolumeAttribute) ?? "" : "";
-        _ = long.TryParse(
-            LinuxFile.GetAttribute(file, GenerationAttribute), CultureInfo.InvariantCulture, out var generation);
-        return new VolumeFile(
-            volumeId, generation, LinuxFile.RealPathOf(file), status.Bytes, status.AllocatedBytes, status.Inode);
+        using var file = OpenTemporary(directory);
+        SetIdentity(file, "rehearsal", 0);
     }
+
+    public void Grow(long bytes)
+    {
+        LinuxFile.SetSize(Handle, bytes);
+        LinuxFile.Flush(Handle);
+    }
+
+    public void Dispose() => Handle.Dispose();
+
+    private static SafeFileHandle OpenTemporary(SafeFileHandle directory) =>
+        LinuxFile.Open(directory, ".", OpenFlags.Temporary | OpenFlags.ReadWrite, OwnerOnly);
+
+    private static void SetIdentity(SafeFileHandle file, string volumeId, long generation)
+    {
+        LinuxFile.SetAttribute(file, VolumeAttribute, volumeId);
+        LinuxFile.SetAttribute(file, GenerationAttribute, generation.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static StorageException NotOurs(string path, string reason) => new(
+        StorageErrorCode.FailedPrecondition, $"The file {path} is not provably ours and is left alone: {reason}.");
 }

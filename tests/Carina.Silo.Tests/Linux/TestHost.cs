@@ -10,8 +10,6 @@ namespace Carina.Silo.Tests.Linux;
 /// </summary>
 public sealed class TestHost : IDisposable
 {
-    private readonly List<string> _loops = [];
-
     public TestHost()
     {
         Root = Directory.CreateDirectory(
@@ -59,12 +57,8 @@ public sealed class TestHost : IDisposable
     }
 
     /// <summary>A loop device over a new sparse file.</summary>
-    public string MakeDisk(string name, long bytes, params string[] options)
-    {
-        var device = Run("losetup", ["--find", "--show", .. options, MakeFile(name, bytes)]);
-        _loops.Add(device);
-        return device;
-    }
+    public string MakeDisk(string name, long bytes, params string[] options) =>
+        Run("losetup", ["--find", "--show", .. options, MakeFile(name, bytes)]);
 
     /// <summary>A file system of its own, mounted at a directory of this name.</summary>
     public string MakeMountedDisk(string name, long bytes, string fileSystem = "ext4")
@@ -80,25 +74,30 @@ public sealed class TestHost : IDisposable
 
     public void Dispose()
     {
-        // The innermost and latest first; mounts may be stacked.
-        foreach (var path in Mounts.Paths.Reverse())
-            TryRun("umount", "--no-canonicalize", path);
-
-        foreach (var path in Mounts.Paths.Reverse())
-            TryRun("umount", "--lazy", path);
-
-        foreach (var loop in _loops)
-            TryRun("losetup", "--detach", loop);
-
-        foreach (var line in TryRun("losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE").Output.Split('\n'))
+        // File systems lie in files on file systems: each round frees what the next one can. A device is detached only
+        // once: if somebody else looks at it just then, it goes when they are done, and its number may be reused.
+        var detached = new HashSet<string>();
+        for (var round = 0; round < 100 && (Mounts.Paths.Count > 0 || AttachedLoops().Count > 0); round++)
         {
-            var columns = line.Split(' ', 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            if (columns.Length == 2 && columns[1].StartsWith(Root + "/", StringComparison.Ordinal))
-                TryRun("losetup", "--detach", columns[0]);
+            foreach (var path in Mounts.Paths.Reverse())
+                TryRun("umount", round < 50 ? ["--no-canonicalize", path] : ["--no-canonicalize", "--lazy", path]);
+
+            foreach (var loop in AttachedLoops().Where(detached.Add))
+                TryRun("losetup", "--detach", loop);
+
+            Thread.Sleep(20 * Math.Min(round, 5));
         }
 
         Directory.Delete(Root, recursive: true);
     }
+
+    private List<string> AttachedLoops() =>
+    [
+        .. TryRun("losetup", "--list", "--noheadings", "--raw", "--output", "NAME,BACK-FILE").Output.Split('\n')
+            .Select(line => line.Split(' ', 2))
+            .Where(columns => columns.Length == 2 && columns[1].StartsWith(Root + "/", StringComparison.Ordinal))
+            .Select(columns => columns[0]),
+    ];
 
     /// <summary>Mount points below a directory, oldest first, read independently of the code under test.</summary>
     internal sealed class MountedHere(string root)
