@@ -125,7 +125,7 @@ public sealed class CsiTestHost : IAsyncLifetime, IAsyncDisposable
     {
         using (call)
         {
-            var error = await Assert.ThrowsAsync<RpcException>(async () => await call.ResponseAsync);
+            var error = await Assert.ThrowsAsync<RpcException>(() => call.ResponseAsync.WaitAsync(TimeSpan.FromSeconds(60)));
             Assert.Equal((code, error.Status.Detail), (error.StatusCode, error.Status.Detail));
             Assert.False(string.IsNullOrWhiteSpace(error.Status.Detail), "The message is empty.");
             Assert.All(words, word => Assert.Contains(word, error.Status.Detail, StringComparison.Ordinal));
