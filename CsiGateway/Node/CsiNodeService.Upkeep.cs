@@ -1,6 +1,7 @@
 using Carina.CsiGateway.Controller;
 using Carina.CsiGateway.Validation;
 using Carina.Grains.Errors;
+using Carina.Grains.Volumes;
 using Csi.V1;
 using Grpc.Core;
 using Usage = Carina.Grains.Agents.VolumeUsage;
@@ -20,10 +21,16 @@ internal sealed partial class CsiNodeService
         }
 
         TextRules.RequireWellFormed(request.VolumeId);
-        var path = paths.TryRead(request.VolumePath) ?? throw new StorageException(
-            StorageErrorCode.NotFound,
-            $"Volume {request.VolumeId} is not at volume_path {Refusal.Quote(request.VolumePath)}.");
-        var record = await AuthorizeAsync(request.VolumeId, context.CancellationToken);
+        var path = paths.TryRead(request.VolumePath) ?? throw NotHere(request);
+
+        // Asked by kubelet for every volume every minute, and harmless: from the grain's memory, not from the store.
+        var record = await grains.GetGrain<IVolumeGrain>(request.VolumeId).GetAsync(context.CancellationToken)
+            ?? throw Refusal.UnknownVolume(request.VolumeId);
+        if (record.NodeName != options.NodeName)
+        {
+            throw NotHere(request);
+        }
+
         var usage = await volumes.GetUsageAsync(KeyOf(record), path, context.CancellationToken);
         var response = new NodeGetVolumeStatsResponse
         {
@@ -75,6 +82,10 @@ internal sealed partial class CsiNodeService
 
         return new() { CapacityBytes = await volumes.ExpandAsync(KeyOf(record), path, context.CancellationToken) };
     }
+
+    private static StorageException NotHere(NodeGetVolumeStatsRequest request) => new(
+        StorageErrorCode.NotFound,
+        $"Volume {request.VolumeId} is not at volume_path {Refusal.Quote(request.VolumePath)} of this node.");
 
     // What does not apply (a block device has no free space) stays 0, which the protocol reads as "not given".
     private static VolumeUsage Bytes(Usage usage) => new()

@@ -79,6 +79,10 @@ public sealed class NodeServiceTests : IAsyncLifetime, IAsyncDisposable
             Client.NodeExpandVolumeAsync(new() { VolumeId = record.VolumeId, VolumePath = _host.Target }),
             StatusCode.FailedPrecondition,
             "node-b");
+        await Refused(
+            Client.NodeGetVolumeStatsAsync(new() { VolumeId = record.VolumeId, VolumePath = _host.Target }),
+            StatusCode.NotFound,
+            "volume_path");
         Assert.Equal(0, _host.NodeVolumes.Calls);
     }
 
