@@ -11,11 +11,11 @@ namespace Carina.CsiGateway.Registration;
 /// </summary>
 internal sealed class CsiSocketProbe : IDisposable
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
-    private static readonly Marshaller<byte[]> Octets = Marshallers.Create(bytes => bytes, bytes => bytes);
+    private static readonly TimeSpan _timeout = TimeSpan.FromSeconds(5);
+    private static readonly Marshaller<byte[]> _octets = Marshallers.Create(bytes => bytes, bytes => bytes);
 
-    private static readonly Method<byte[], byte[]> GetPluginInfo =
-        new(MethodType.Unary, "csi.v1.Identity", "GetPluginInfo", Octets, Octets);
+    private static readonly Method<byte[], byte[]> _getPluginInfo =
+        new(MethodType.Unary, "csi.v1.Identity", "GetPluginInfo", _octets, _octets);
 
     private readonly GrpcChannel _channel;
 
@@ -49,7 +49,7 @@ internal sealed class CsiSocketProbe : IDisposable
     public async Task<string?> WhyNotServedAsync(CancellationToken cancellationToken)
     {
         using var call = _channel.CreateCallInvoker().AsyncUnaryCall(
-            GetPluginInfo, null, new CallOptions(deadline: DateTime.UtcNow + Timeout, cancellationToken: cancellationToken), []);
+            _getPluginInfo, null, new CallOptions(deadline: DateTime.UtcNow + _timeout, cancellationToken: cancellationToken), []);
         try
         {
             await call.ResponseAsync.ConfigureAwait(false);

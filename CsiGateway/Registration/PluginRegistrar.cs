@@ -14,7 +14,7 @@ internal sealed partial class PluginRegistrar(
     IOptions<PluginRegistrationOptions> options, TimeProvider time, ILoggerFactory loggers, ILogger<PluginRegistrar> logger)
     : IPluginRegistration, IHostedLifecycleService, IAsyncDisposable
 {
-    private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan _probeInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly PluginRegistrationOptions _options = options.Value;
     private readonly CancellationTokenSource _stopping = new();
@@ -105,7 +105,7 @@ internal sealed partial class PluginRegistrar(
             if (obstacle != Status.Obstacle)
                 LogWaiting(_options.CsiSocket, obstacle);
             Status = new(PluginRegistrationState.Waiting, obstacle);
-            await Task.Delay(ProbeInterval, time, stopping).ConfigureAwait(false);
+            await Task.Delay(_probeInterval, time, stopping).ConfigureAwait(false);
         }
     }
 

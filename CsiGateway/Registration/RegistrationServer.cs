@@ -16,7 +16,7 @@ namespace Carina.CsiGateway.Registration;
 internal sealed class RegistrationServer : IAsyncDisposable
 {
     // The kubelet is given this long to take its last answer.
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(3);
 
     private readonly WebApplication _app;
     private readonly string _path;
@@ -71,7 +71,7 @@ internal sealed class RegistrationServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        using var deadline = new CancellationTokenSource(StopTimeout, _time);
+        using var deadline = new CancellationTokenSource(_stopTimeout, _time);
         await _app.StopAsync(deadline.Token).ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
     }

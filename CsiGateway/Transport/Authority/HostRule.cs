@@ -5,10 +5,10 @@ namespace Carina.CsiGateway.Transport.Authority;
 /// <summary>Which <c>:authority</c> is left alone.</summary>
 internal static class HostRule
 {
-    private static readonly SearchValues<byte> NameOctets =
+    private static readonly SearchValues<byte> _nameOctets =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"u8);
 
-    private static readonly SearchValues<byte> Digits = SearchValues.Create("0123456789"u8);
+    private static readonly SearchValues<byte> _digits = SearchValues.Create("0123456789"u8);
 
     /// <summary>What a client that has no host to name is said to have asked for.</summary>
     public static ReadOnlySpan<byte> Replacement => "localhost"u8;
@@ -22,9 +22,9 @@ internal static class HostRule
     {
         var colon = authority.IndexOf((byte)':');
         if (colon < 0)
-            return !authority.ContainsAnyExcept(NameOctets);
+            return !authority.ContainsAnyExcept(_nameOctets);
         var port = authority[(colon + 1)..];
-        return colon > 0 && !authority[..colon].ContainsAnyExcept(NameOctets)
-            && port.Length is > 0 and <= 5 && !port.ContainsAnyExcept(Digits);
+        return colon > 0 && !authority[..colon].ContainsAnyExcept(_nameOctets)
+            && port.Length is > 0 and <= 5 && !port.ContainsAnyExcept(_digits);
     }
 }

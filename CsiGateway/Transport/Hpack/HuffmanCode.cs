@@ -11,12 +11,12 @@ internal static class HuffmanCode
     private const int EndOfString = 256;
     private const int LongestCode = 30;
 
-    // First code of each length, the position of its symbol in Symbols, and how many codes have that length.
-    private static readonly uint[] FirstCodes = new uint[LongestCode + 1];
-    private static readonly int[] FirstPositions = new int[LongestCode + 1];
-    private static readonly int[] Counts = new int[LongestCode + 1];
-    private static readonly short[] Symbols = new short[EndOfString + 1];
-    private static readonly uint[] Codes = new uint[EndOfString + 1];
+    // First code of each length, the position of its symbol among them in that order, and how many codes have that length.
+    private static readonly uint[] _firstCodes = new uint[LongestCode + 1];
+    private static readonly int[] _firstPositions = new int[LongestCode + 1];
+    private static readonly int[] _counts = new int[LongestCode + 1];
+    private static readonly short[] _symbols = new short[EndOfString + 1];
+    private static readonly uint[] _codes = new uint[EndOfString + 1];
 
     static HuffmanCode()
     {
@@ -25,17 +25,17 @@ internal static class HuffmanCode
         for (var length = 1; length <= LongestCode; length++)
         {
             code <<= 1;
-            FirstCodes[length] = code;
-            FirstPositions[length] = position;
+            _firstCodes[length] = code;
+            _firstPositions[length] = position;
             for (var symbol = 0; symbol <= EndOfString; symbol++)
             {
                 if (CodeLengths[symbol] != length)
                     continue;
-                Symbols[position++] = (short)symbol;
-                Codes[symbol] = code++;
+                _symbols[position++] = (short)symbol;
+                _codes[symbol] = code++;
             }
 
-            Counts[length] = position - FirstPositions[length];
+            _counts[length] = position - _firstPositions[length];
         }
     }
 
@@ -62,7 +62,7 @@ internal static class HuffmanCode
     ];
 
     /// <summary>The code of <paramref name="symbol"/>, right-aligned, and its length in bits.</summary>
-    public static (uint Code, int Length) Of(byte symbol) => (Codes[symbol], CodeLengths[symbol]);
+    public static (uint Code, int Length) Of(byte symbol) => (_codes[symbol], CodeLengths[symbol]);
 
     /// <summary>
     /// Decodes a Huffman-coded string literal. False if it is not one: it holds the end-of-string symbol, or its padding
@@ -80,11 +80,11 @@ internal static class HuffmanCode
                 length++;
 
                 // A prefix of a longer code is larger than every code of its own length.
-                var offset = code - FirstCodes[length];
-                if (offset >= Counts[length])
+                var offset = code - _firstCodes[length];
+                if (offset >= _counts[length])
                     continue;
 
-                var symbol = Symbols[FirstPositions[length] + (int)offset];
+                var symbol = _symbols[_firstPositions[length] + (int)offset];
                 if (symbol == EndOfString)
                     return false;
                 output.GetSpan(1)[0] = (byte)symbol;

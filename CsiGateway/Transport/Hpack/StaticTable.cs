@@ -11,7 +11,7 @@ internal static class StaticTable
     /// <summary>Number of entries; the dynamic table's indices begin after it.</summary>
     public const int Count = 61;
 
-    private static readonly byte[][] Names =
+    private static readonly byte[][] _names =
     [
         .. """
             :authority :method :method :path :path :scheme :scheme
@@ -28,5 +28,5 @@ internal static class StaticTable
     ];
 
     /// <summary>Name of the entry <paramref name="index"/>, 1 to <see cref="Count"/>.</summary>
-    public static byte[] NameOf(int index) => Names[index - 1];
+    public static byte[] NameOf(int index) => _names[index - 1];
 }

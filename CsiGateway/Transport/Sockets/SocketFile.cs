@@ -6,12 +6,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Carina.CsiGateway.Transport.Sockets;
 
-/// <summary>A socket bound to a file of ours: made with <see cref="BindAsync"/>, gone with <see cref="Remove"/>.</summary>
+/// <summary>A socket that listens at a file of ours: made with <see cref="BindAsync"/>, gone with <see cref="Remove"/>.</summary>
 internal sealed partial class SocketFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _probeTimeout = TimeSpan.FromSeconds(2);
 
     private readonly string _path;
     private readonly FileIdentity _identity;
@@ -26,7 +26,7 @@ internal sealed partial class SocketFile
         _logger = logger;
     }
 
-    /// <summary>The bound socket. Its owner closes it.</summary>
+    /// <summary>The listening socket. Its owner closes it.</summary>
     public Socket Socket { get; }
 
     /// <summary>
@@ -51,6 +51,8 @@ internal sealed partial class SocketFile
             using (var handle = new SafeFileHandle(socket.Handle, ownsHandle: false))
                 File.SetUnixFileMode(handle, OwnerOnly);
             socket.Bind(endPoint);
+            // At once: a kubelet that sees the file come and finds nobody there waits a second.
+            socket.Listen();
             var identity = FileIdentity.Of(path) ?? throw Taken(path, "it vanished while it was made; is another process starting?");
             return new SocketFile(path, socket, identity, logger);
         }
@@ -100,7 +102,7 @@ internal sealed partial class SocketFile
     /// <summary>Null only if it is certain that nobody listens: connect(2) is refused.</summary>
     private static async Task<string?> WhyKeepAsync(string path, TimeProvider time, CancellationToken cancellationToken)
     {
-        using var deadline = new CancellationTokenSource(ProbeTimeout, time);
+        using var deadline = new CancellationTokenSource(_probeTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

@@ -8,7 +8,7 @@ namespace Carina.CsiGateway.Tests.Transport;
 /// <summary>The middleware between two pipes.</summary>
 public sealed class BackPressureTests
 {
-    private static readonly byte[] Octets =
+    private static readonly byte[] _octets =
         [.. Frame.Preface, .. new Frame(Frame.Data, 0, 1, new byte[16_000]).ToBytes()];
 
     private readonly Pipe _fromClient = new(new PipeOptions(pauseWriterThreshold: 32 * 1024, resumeWriterThreshold: 16 * 1024));
@@ -34,7 +34,7 @@ public sealed class BackPressureTests
         var release = new TaskCompletionSource();
         var connection = Run(_ => release.Task);
         long sent = 0;
-        var frame = Octets;
+        var frame = _octets;
         while (true)
         {
             sent += frame.Length;
@@ -42,7 +42,7 @@ public sealed class BackPressureTests
             if (await Task.WhenAny(accepted, Task.Delay(500)) != accepted)
                 break;
             Assert.InRange(sent, 0, 512 * 1024);
-            frame = Octets[Frame.Preface.Length..];
+            frame = _octets[Frame.Preface.Length..];
         }
 
         release.SetResult();
@@ -65,9 +65,9 @@ public sealed class BackPressureTests
                 await Task.Delay(1);
             }
         });
-        await _fromClient.Writer.WriteAsync(Octets);
+        await _fromClient.Writer.WriteAsync(_octets);
         for (var i = 0; i < 200; i++)
-            await _fromClient.Writer.WriteAsync(Octets.AsMemory(Frame.Preface.Length));
+            await _fromClient.Writer.WriteAsync(_octets.AsMemory(Frame.Preface.Length));
         await _fromClient.Writer.CompleteAsync();
         await connection.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.Equal(Frame.Preface.Length + 201L * 16_009, received);

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace Carina.CsiGateway.Tests.Transport;
@@ -168,6 +169,19 @@ public sealed class CsiSocketTests : IDisposable
         var refused = await RefusedAsync();
         Assert.Contains("cannot tell", refused.Message, StringComparison.Ordinal);
         Assert.True(File.Exists(SocketPath));
+    }
+
+    /// <summary>The kubelet dials in the moment it sees the file, and waits a second if it is refused.</summary>
+    [Fact]
+    public async Task Whoever_sees_the_file_may_connect()
+    {
+        var file = await SocketFile.BindAsync(
+            new CsiSocketEndPoint(SocketPath), TimeProvider.System, NullLogger.Instance, TestContext.Current.CancellationToken);
+        using var listener = file.Socket;
+        using var kubelet = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await kubelet.ConnectAsync(new UnixDomainSocketEndPoint(SocketPath), TestContext.Current.CancellationToken);
+        file.Remove();
+        Assert.False(File.Exists(SocketPath));
     }
 
     [Theory]

@@ -7,20 +7,20 @@ namespace Carina.CsiGateway.Tests.Transport;
 [BindServiceMethod(typeof(EchoServiceBase), nameof(BindService))]
 internal abstract class EchoServiceBase
 {
-    private static readonly Marshaller<byte[]> Octets = Marshallers.Create(bytes => bytes, bytes => bytes);
+    private static readonly Marshaller<byte[]> _octets = Marshallers.Create(bytes => bytes, bytes => bytes);
 
     /// <summary>Answers with the message.</summary>
-    public static readonly Method<byte[], byte[]> EchoMethod = new(MethodType.Unary, "test.Echo", "Echo", Octets, Octets);
+    public static readonly Method<byte[], byte[]> EchoMethod = new(MethodType.Unary, "test.Echo", "Echo", _octets, _octets);
 
     /// <summary>Answers with the host that the server believes was asked for.</summary>
-    public static readonly Method<byte[], byte[]> HostMethod = new(MethodType.Unary, "test.Echo", "Host", Octets, Octets);
+    public static readonly Method<byte[], byte[]> HostMethod = new(MethodType.Unary, "test.Echo", "Host", _octets, _octets);
 
     /// <summary>Answers with the value of the header <c>probe</c>.</summary>
-    public static readonly Method<byte[], byte[]> ProbeMethod = new(MethodType.Unary, "test.Echo", "Probe", Octets, Octets);
+    public static readonly Method<byte[], byte[]> ProbeMethod = new(MethodType.Unary, "test.Echo", "Probe", _octets, _octets);
 
     /// <summary>Answers each message as it comes.</summary>
     public static readonly Method<byte[], byte[]> StreamMethod =
-        new(MethodType.DuplexStreaming, "test.Echo", "Stream", Octets, Octets);
+        new(MethodType.DuplexStreaming, "test.Echo", "Stream", _octets, _octets);
 
     /// <summary>Found by the gRPC server through the attribute above.</summary>
     public static void BindService(ServiceBinderBase binder, EchoServiceBase? service)

@@ -7,7 +7,7 @@ namespace Carina.CsiGateway.Tests.Transport;
 /// <summary>Whatever a client may send arrives with the same meaning, but for the authority.</summary>
 public sealed class HeaderBlockProperties
 {
-    private static readonly Field[] Fields =
+    private static readonly Field[] _fields =
     [
         new(":method", "POST"), new(":path", "/csi.v1.Node/NodeStageVolume"), new(":scheme", "http"),
         new(":authority", "/var/lib/kubelet/csi.sock"), new(":authority", "%2Fvar%2Flib%2Fkubelet%2Fcsi.sock"),
@@ -20,12 +20,12 @@ public sealed class HeaderBlockProperties
     private sealed record Block(
         (Field, Style)[] Fields, int? Resize, bool EndStream, int? Padding, bool Priority, int[] Cuts, byte[]? DataAfter);
 
-    private static readonly Gen<(Field, Style)> GenField =
-        Gen.Select(Gen.Int[0, Fields.Length - 1].Select(i => Fields[i]), Gen.Enum<Indexing>(), Gen.Bool.Array[5]).Select((field, indexing, flags) =>
+    private static readonly Gen<(Field, Style)> _genField =
+        Gen.Select(Gen.Int[0, _fields.Length - 1].Select(i => _fields[i]), Gen.Enum<Indexing>(), Gen.Bool.Array[5]).Select((field, indexing, flags) =>
             (field, new Style(indexing, flags[0], flags[1], flags[2], flags[3], flags[4])));
 
-    private static readonly Gen<Block> GenBlock = Gen.Select(
-        GenField.Array[0, 12],
+    private static readonly Gen<Block> _genBlock = Gen.Select(
+        _genField.Array[0, 12],
         Gen.Frequency((4, Gen.Const((int?)null)), (1, Gen.Int[0, 4096].Select(size => (int?)size))),
         Gen.Bool.Array[2],
         Gen.Frequency((2, Gen.Const((int?)null)), (1, Gen.Int[0, 255].Select(size => (int?)size))),
@@ -36,7 +36,7 @@ public sealed class HeaderBlockProperties
 
     [Fact]
     public void Every_block_arrives_with_its_fields() =>
-        Gen.Select(GenBlock.Array[1, 8], Gen.Int[1, 500].Array[1, 20]).Sample(Check, iter: 800);
+        Gen.Select(_genBlock.Array[1, 8], Gen.Int[1, 500].Array[1, 20]).Sample(Check, iter: 800);
 
     private static void Check(Block[] blocks, int[] parts)
     {
@@ -125,7 +125,7 @@ public sealed class HeaderBlockProperties
 
     [Fact]
     public void Nothing_a_client_sends_makes_it_fail() =>
-        Gen.Select(GenBlock.Array[1, 4], Gen.Select(Gen.Int[0, 2000], Gen.Byte).Array[1, 10]).Sample((blocks, faults) =>
+        Gen.Select(_genBlock.Array[1, 4], Gen.Select(Gen.Int[0, 2000], Gen.Byte).Array[1, 10]).Sample((blocks, faults) =>
         {
             var encoder = new ReferenceEncoder();
             var octets = blocks

@@ -222,7 +222,7 @@ internal sealed class ReferenceDecoder(int capacity) : ReferenceTable(capacity)
         return Encoding.Latin1.GetString(huffman ? Plain(octets) : octets);
     }
 
-    private static readonly Dictionary<(uint Code, int Length), byte> Symbols =
+    private static readonly Dictionary<(uint Code, int Length), byte> _symbols =
         Enumerable.Range(0, 256).ToDictionary(symbol => HuffmanCode.Of((byte)symbol), symbol => (byte)symbol);
 
     /// <summary>Decodes by looking up every prefix.</summary>
@@ -233,7 +233,7 @@ internal sealed class ReferenceDecoder(int capacity) : ReferenceTable(capacity)
         foreach (var bit in coded.SelectMany(octet => Enumerable.Range(0, 8).Select(i => (octet >> (7 - i)) & 1)))
         {
             (code, length) = (code * 2 + (uint)bit, length + 1);
-            if (!Symbols.TryGetValue((code, length), out var symbol))
+            if (!_symbols.TryGetValue((code, length), out var symbol))
                 continue;
             plain.Add(symbol);
             (code, length) = (0, 0);

@@ -6,10 +6,10 @@ namespace Carina.CsiGateway.Tests.Transport;
 /// <summary>Frames in, frames out.</summary>
 public sealed class RequestFrameFilterTests
 {
-    private static readonly RequestFrameLimits Limits = new(16_384, 64 * 1024, 4096);
+    private static readonly RequestFrameLimits _limits = new(16_384, 64 * 1024, 4096);
 
-    private static readonly byte[] PathBlock = new ReferenceEncoder().Encode(new Style(), KubeletClient.Request("/a/b", "/csi.sock"));
-    private static readonly byte[] HostBlock = new ReferenceEncoder().Encode(new Style(), KubeletClient.Request("/a/b", "localhost"));
+    private static readonly byte[] _pathBlock = new ReferenceEncoder().Encode(new Style(), KubeletClient.Request("/a/b", "/csi.sock"));
+    private static readonly byte[] _hostBlock = new ReferenceEncoder().Encode(new Style(), KubeletClient.Request("/a/b", "localhost"));
 
     /// <summary>What comes out for the frames after the preface, fed in parts of <paramref name="part"/> octets.</summary>
     private static byte[] Pass(IEnumerable<Frame> frames, int part = int.MaxValue, bool end = false) =>
@@ -17,7 +17,7 @@ public sealed class RequestFrameFilterTests
 
     private static byte[] Pass(byte[] frames, int part = int.MaxValue, bool end = false)
     {
-        var filter = new RequestFrameFilter(Limits);
+        var filter = new RequestFrameFilter(_limits);
         var output = new ArrayBufferWriter<byte>();
         foreach (var chunk in Frame.Preface.Concat(frames).Chunk(part))
             filter.Pass(chunk, output);
@@ -35,7 +35,7 @@ public sealed class RequestFrameFilterTests
         Frame[] frames =
         [
             new(Frame.Settings, 0, 0, [0, 4, 0, 0, 255, 255]),
-            .. Frame.HeaderBlock(1, HostBlock, padding: 9, priority: true, cuts: [3, 3, 50]),
+            .. Frame.HeaderBlock(1, _hostBlock, padding: 9, priority: true, cuts: [3, 3, 50]),
             new(Frame.Data, 0, 1, [1, 2, 3]),
             new(Frame.Data, Frame.EndStream, 1, []),
             new(0x77, 0xff, 5, [9, 9]),
@@ -51,7 +51,7 @@ public sealed class RequestFrameFilterTests
         Frame[] frames =
         [
             new(Frame.Settings, 0, 0, []),
-            .. Frame.HeaderBlock(3, PathBlock, endStream: true, padding: 9, priority: true, cuts: [3, 3, 50]),
+            .. Frame.HeaderBlock(3, _pathBlock, endStream: true, padding: 9, priority: true, cuts: [3, 3, 50]),
             new(Frame.Ping, 0, 0, new byte[8]),
         ];
         for (var part = 1; part < Bytes(frames).Length; part++)
@@ -70,7 +70,7 @@ public sealed class RequestFrameFilterTests
     [Fact]
     public void Parts_of_other_frames_do_not_wait_for_the_rest()
     {
-        var filter = new RequestFrameFilter(Limits);
+        var filter = new RequestFrameFilter(_limits);
         var output = new ArrayBufferWriter<byte>();
         filter.Pass(Frame.Preface, output);
         var data = new Frame(Frame.Data, 0, 1, new byte[10_000]).ToBytes();
@@ -102,16 +102,16 @@ public sealed class RequestFrameFilterTests
 
     private static Frame[] BrokenFrames(string kind)
     {
-        var open = new Frame(Frame.Headers, 0, 1, PathBlock[..20]);
+        var open = new Frame(Frame.Headers, 0, 1, _pathBlock[..20]);
         return kind switch
         {
             "other frame within a block" => [open, new(Frame.Data, 0, 1, [1])],
-            "other stream within a block" => [open, new(Frame.Continuation, Frame.EndHeaders, 3, PathBlock[20..])],
-            "continuation of nothing" => [new(Frame.Continuation, Frame.EndHeaders, 1, PathBlock)],
-            "padding beyond the frame" => [new(Frame.Headers, Frame.EndHeaders | Frame.Padded, 1, [200, .. PathBlock])],
+            "other stream within a block" => [open, new(Frame.Continuation, Frame.EndHeaders, 3, _pathBlock[20..])],
+            "continuation of nothing" => [new(Frame.Continuation, Frame.EndHeaders, 1, _pathBlock)],
+            "padding beyond the frame" => [new(Frame.Headers, Frame.EndHeaders | Frame.Padded, 1, [200, .. _pathBlock])],
             "padding without length" => [new(Frame.Headers, Frame.EndHeaders | Frame.Padded, 1, [])],
             "priority beyond the frame" => [new(Frame.Headers, Frame.EndHeaders | Frame.Priority, 1, [0, 0, 0, 0])],
-            "frame too large" => [new(Frame.Headers, Frame.EndHeaders, 1, [.. PathBlock, .. new byte[16_384]])],
+            "frame too large" => [new(Frame.Headers, Frame.EndHeaders, 1, [.. _pathBlock, .. new byte[16_384]])],
             _ => [new(Frame.Headers, Frame.EndHeaders, 1, [0xff, 0xff, 0xff])],
         };
     }
@@ -126,7 +126,7 @@ public sealed class RequestFrameFilterTests
             Assert.Equal(Bytes(broken), Pass(broken, part));
 
             // Only a stray frame outside a block leaves the rest readable.
-            var after = broken.Concat(Frame.HeaderBlock(5, PathBlock)).ToArray();
+            var after = broken.Concat(Frame.HeaderBlock(5, _pathBlock)).ToArray();
             if (kind != "continuation of nothing")
                 Assert.Equal(Bytes(after), Pass(after, part));
         }
@@ -151,7 +151,7 @@ public sealed class RequestFrameFilterTests
     [Fact]
     public void Another_protocol_passes()
     {
-        var filter = new RequestFrameFilter(Limits);
+        var filter = new RequestFrameFilter(_limits);
         var output = new ArrayBufferWriter<byte>();
         var request = "PRI * HTTP/1.1\r\nHost: /csi.sock\r\n\r\n"u8.ToArray();
         foreach (var octet in request)
@@ -162,7 +162,7 @@ public sealed class RequestFrameFilterTests
     [Fact]
     public void What_is_held_at_the_end_passes()
     {
-        var bytes = Bytes(Frame.HeaderBlock(1, PathBlock, cuts: [10]));
+        var bytes = Bytes(Frame.HeaderBlock(1, _pathBlock, cuts: [10]));
         for (var length = 0; length < bytes.Length; length++)
             Assert.Equal(bytes[..length], Pass(bytes[..length], end: true));
     }
@@ -173,7 +173,7 @@ public sealed class RequestFrameFilterTests
     [InlineData(16_384)]
     public void A_block_without_end_is_refused_before_it_costs_memory(int size)
     {
-        var filter = new RequestFrameFilter(Limits);
+        var filter = new RequestFrameFilter(_limits);
         var output = new ArrayBufferWriter<byte>();
         filter.Pass([.. Frame.Preface, .. new Frame(Frame.Headers, 0, 1, new byte[size]).ToBytes()], output);
         var continuation = new Frame(Frame.Continuation, 0, 1, new byte[size]).ToBytes();
