@@ -11,6 +11,10 @@ namespace Carina.CsiGateway.Transport.Sockets;
 /// <summary>Serves gRPC on a socket file as kubelets and CSI sidecars expect it.</summary>
 public static class CsiSocketExtensions
 {
+    // Not Timeout.InfiniteTimeSpan: Kestrel 10 adds that to the clock of an HTTP/2 connection, overflows, and closes the
+    // connection within a second.
+    private static readonly TimeSpan _idleForGood = TimeSpan.FromDays(3650);
+
     /// <summary>
     /// Listens on the socket file <paramref name="path"/>: HTTP/2 without TLS, for its owner only (mode 0600), for any
     /// <c>:authority</c>. The directory is made if need be, a socket that a dead process left is removed, and ours is
@@ -33,7 +37,7 @@ public static class CsiSocketExtensions
             .ConfigureKestrel(kestrel =>
             {
                 kestrel.Limits.Http2.HeaderTableSize = 0;
-                kestrel.Limits.KeepAliveTimeout = Timeout.InfiniteTimeSpan;
+                kestrel.Limits.KeepAliveTimeout = _idleForGood;
                 kestrel.Listen(endPoint, listen =>
                 {
                     listen.Protocols = HttpProtocols.Http2;

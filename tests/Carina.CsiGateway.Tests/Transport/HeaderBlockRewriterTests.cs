@@ -111,6 +111,16 @@ public sealed class HeaderBlockRewriterTests
     }
 
     [Theory]
+    [InlineData(68, true)]
+    [InlineData(67, false)]
+    public void An_entry_counts_32_octets_and_its_text(int table, bool holdsTwo)
+    {
+        var with = new Style(Indexing.With);
+        Rewrite(new ReferenceEncoder().Encode([(new Field("a", "1"), with), (new Field("b", "2"), with)], resize: table));
+        Assert.Equal(holdsTwo ? HeaderBlockOutcome.Rewritten : HeaderBlockOutcome.Malformed, Rewrite([0xbf]).Outcome);
+    }
+
+    [Theory]
     [InlineData("80", "index 0")]
     [InlineData("be", "no such entry")]
     [InlineData("7e00", "no such name")]
