@@ -65,7 +65,7 @@ internal static class ParameterRules
     {
         var current = Value(parameters, CarinaNames.DiskGroup);
         var legacy = Value(parameters, CarinaNames.LegacyDiskGroup);
-        if (current.Length > 0 && legacy.Length > 0 && ResolveGroup(current) != ResolveGroup(legacy))
+        if (current.Length > 0 && legacy.Length > 0 && !current.Equals(legacy, StringComparison.OrdinalIgnoreCase))
         {
             throw Refusal.Invalid(
                 Field,
@@ -82,14 +82,9 @@ internal static class ParameterRules
                 Field, $"hold {key} with {Refusal.Quote(group)}, which cannot be the name of a disk group.");
         }
 
-        return ResolveGroup(group);
+        // As given: which pool it means depends on the pools there are (Placement/PoolName).
+        return group;
     }
-
-    // Shorthands from the times when every group was one of two.
-    private static string ResolveGroup(string group) =>
-        group.Equals("ssd", StringComparison.OrdinalIgnoreCase) || group.Equals("hdd", StringComparison.OrdinalIgnoreCase)
-            ? CarinaNames.LegacyGroupPrefix + group.ToLowerInvariant()
-            : group;
 
     // What lvm(8) allows in names, and the slash of a raw group's disk.
     private static bool IsGroupCharacter(char c) => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '+' or '/';

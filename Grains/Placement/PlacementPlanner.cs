@@ -15,7 +15,9 @@ public static class PlacementPlanner
     {
         var candidates = new List<(int Preference, PlacementCandidate Candidate)>();
         var refusals = new List<string>();
-        foreach (var node in nodes.OrderBy(n => n.NodeName, StringComparer.Ordinal))
+        var known = nodes.ToList();
+        var wanted = PoolName.Resolve(request.Pool, PoolNames(known));
+        foreach (var node in known.OrderBy(n => n.NodeName, StringComparer.Ordinal))
         {
             if (!MatchesAny(request.Requisite, node.Labels))
             {
@@ -26,7 +28,7 @@ public static class PlacementPlanner
             var preference = PreferenceOf(request.Preferred, node.Labels);
             var fitted = false;
             var reasons = new List<string>();
-            foreach (var pool in node.Pools.Where(p => request.Pool.Length == 0 || p.Name == request.Pool))
+            foreach (var pool in node.Pools.Where(p => wanted.Length == 0 || p.Name == wanted))
             {
                 if (Refuse(pool, request) is { } reason)
                 {
@@ -43,7 +45,7 @@ public static class PlacementPlanner
             {
                 refusals.Add($"node '{node.NodeName}': " + (reasons.Count > 0
                     ? string.Join(", ", reasons)
-                    : request.Pool.Length > 0 ? $"has no pool '{request.Pool}'" : "has no pools"));
+                    : wanted.Length > 0 ? $"has no pool '{wanted}'" : "has no pools"));
             }
         }
 
@@ -60,14 +62,16 @@ public static class PlacementPlanner
             refusals);
     }
 
-    /// <summary>What could be provisioned on these nodes; 4 KiB is the smallest volume where there are no pools.</summary>
+    /// <summary>What could be provisioned on these nodes; all zero where no pool matches.</summary>
     public static AvailableCapacity Sum(CapacityQuery query, IEnumerable<NodeCapacity> nodes)
     {
-        var pools = nodes
+        var known = nodes.ToList();
+        var wanted = PoolName.Resolve(query.Pool, PoolNames(known));
+        var pools = known
             .Where(n => Matches(query.Segments, n.Labels))
             .SelectMany(n => n.Pools)
             .Where(p => p.Policy is PoolPolicy.Lvm or PoolPolicy.File && p.Problem.Length == 0)
-            .Where(p => query.Pool.Length == 0 || p.Name == query.Pool)
+            .Where(p => wanted.Length == 0 || p.Name == wanted)
             .ToList();
         return new(
             pools.Sum(p => p.AvailableBytes),
@@ -79,6 +83,9 @@ public static class PlacementPlanner
     public static bool MatchesAny(
         IReadOnlyCollection<Dictionary<string, string>> segments, IReadOnlyDictionary<string, string> labels) =>
         segments.Count == 0 || segments.Any(s => Matches(s, labels));
+
+    private static IEnumerable<string> PoolNames(IEnumerable<NodeCapacity> nodes) =>
+        nodes.SelectMany(n => n.Pools).Select(p => p.Name).Distinct(StringComparer.Ordinal);
 
     private static bool Matches(Dictionary<string, string> segment, IReadOnlyDictionary<string, string> labels) =>
         segment.All(s => labels.TryGetValue(s.Key, out var value) && value == s.Value);

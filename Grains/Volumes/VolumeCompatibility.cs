@@ -23,7 +23,7 @@ internal static class VolumeCompatibility
             : !sameRequest && !fits ? $"its size is {size} bytes"
             : record.Access != request.Access ? $"it is a {(record.Access == VolumeAccess.Block ? "block" : "file system")} volume"
             : record.FileSystem != request.FileSystem ? $"its file system is {record.FileSystem}"
-            : request.Pool.Length > 0 && record.Pool.Length > 0 && record.Pool != request.Pool ? $"it is in pool '{record.Pool}'"
+            : record.Pool.Length > 0 && !PoolName.Means(request.Pool, record.Pool) ? $"it is in pool '{record.Pool}'"
             : record.NodeName.Length > 0 && !IsOnNode(record, request) ? $"it is on node '{record.NodeName}'"
             : null;
         if (difference is not null)

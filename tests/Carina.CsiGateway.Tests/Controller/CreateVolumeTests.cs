@@ -81,17 +81,17 @@ public sealed class CreateVolumeTests : IAsyncLifetime, IAsyncDisposable
     }
 
     [Theory]
-    [InlineData("carina.storage.io/disk-group-name", "SSD", "carina-vg-ssd")]
-    [InlineData("carina.storage.io/disk-type", "hdd", "carina-vg-hdd")]
-    [InlineData("carina.storage.io/disk-type", "Mixed", "Mixed")]
-    [InlineData("carina.storage.io/disk-group-name", "", "")]
-    public async Task Groups_are_found_by_all_spellings(string key, string value, string pool)
+    [InlineData("carina.storage.io/disk-group-name", "SSD")]
+    [InlineData("carina.storage.io/disk-type", "hdd")]
+    [InlineData("carina.storage.io/disk-type", "Mixed")]
+    [InlineData("carina.storage.io/disk-group-name", "")]
+    public async Task Groups_are_asked_for_in_all_spellings(string key, string value)
     {
         var request = Create();
         request.Parameters.Clear();
         request.Parameters[key] = value;
         await CreateAsync(request);
-        Assert.Equal(pool, Asked.Pool);
+        Assert.Equal(value, Asked.Pool);
         Assert.Equal(value, Asked.Parameters[key]);
     }
 

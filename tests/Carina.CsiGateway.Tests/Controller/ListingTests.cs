@@ -112,7 +112,7 @@ public sealed class ListingTests : IAsyncLifetime, IAsyncDisposable
             Parameters = { ["carina.storage.io/disk-type"] = "hdd", ["csi.storage.k8s.io/pvc/name"] = "x" },
             AccessibleTopology = new() { Segments = { ["topology.carina.storage.io/node"] = "node-b" } },
         });
-        Assert.Equal("carina-vg-hdd", _host.Cluster.LastQuery!.Pool);
+        Assert.Equal("hdd", _host.Cluster.LastQuery!.Pool);
         Assert.Equal("node-b", _host.Cluster.LastQuery.Segments["topology.carina.storage.io/node"]);
     }
 

@@ -62,6 +62,18 @@ public sealed class PlacementPlannerTests
         Assert.Equal(new AvailableCapacity(0, 0, 0), PlacementPlanner.Sum(new CapacityQuery("none", []), Nodes));
     }
 
+    [Theory]
+    [InlineData("ssd", "ssd")]
+    [InlineData("SSD", "ssd")]
+    [InlineData("hdd", "carina-vg-hdd")]
+    [InlineData("HDD", "carina-vg-hdd")]
+    [InlineData("carina-vg-hdd", "carina-vg-hdd")]
+    [InlineData("carina-vg-ssd", "carina-vg-ssd")]
+    [InlineData("other", "other")]
+    [InlineData("", "")]
+    public void A_group_is_meant_by_its_name_then_by_any_case_then_without_the_old_prefix(string asked, string pool) =>
+        Assert.Equal(pool, PoolName.Resolve(asked, ["carina-vg-hdd", "carina-vg-ssd", "ssd"]));
+
     private static PlacementRanking Rank(PlacementRequest request, SchedulerStrategy strategy) =>
         PlacementPlanner.Rank(request, Nodes, strategy);
 
