@@ -9,9 +9,10 @@ internal interface IPoolPolicies
     PoolPolicy? Find(string pool);
 }
 
-/// <summary>The pools of the configuration in force.</summary>
+/// <summary>The pools of the configuration in force; what is not in it (any more) can only be a volume group.</summary>
 internal sealed class ConfiguredPoolPolicies(ICarinaConfigSource source) : IPoolPolicies
 {
     public PoolPolicy? Find(string pool) =>
-        source.Current.Groups.FirstOrDefault(group => group.Name == pool)?.Policy;
+        // A group that left the configuration takes nothing new, but its volume group is still there and so are its volumes.
+        source.Current.Groups.FirstOrDefault(group => group.Name == pool)?.Policy ?? PoolPolicy.Lvm;
 }
