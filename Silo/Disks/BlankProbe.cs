@@ -100,6 +100,10 @@ internal sealed class BlankProbe(ICommandRunner runner)
     private static async Task<long?> FindNonZeroAsync(
         SafeFileHandle device, long size, int headBytes, int tailBytes, CancellationToken cancellationToken)
     {
+        // A device that has just gone has no bytes that are not zero, and is not blank for that.
+        if (size < Math.Max(1, Math.Max(headBytes, tailBytes)))
+            throw new StorageException(StorageErrorCode.Internal, $"The device has only {size} bytes; it may just have been removed.");
+
         foreach (var (start, length) in new[] { (0L, headBytes), (Math.Max(0, size - tailBytes), tailBytes) })
         {
             var buffer = new byte[Math.Min(length, size)];

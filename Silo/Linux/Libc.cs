@@ -57,6 +57,9 @@ internal static partial class Libc
     public static partial int Ioctl(SafeFileHandle file, nuint request, ref int argument);
 
     [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Ioctl(SafeFileHandle file, nuint request, ref ulong argument);
+
+    [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
     public static partial int Ioctl(SafeFileHandle file, nuint request, ref LoopInfo64 argument);
 
     /// <summary>struct statx of statx(2): the same on every architecture.</summary>

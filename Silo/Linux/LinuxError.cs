@@ -7,7 +7,10 @@ namespace Carina.Silo.Linux;
 internal static class LinuxError
 {
     /// <summary>The failure of the system call that has just failed.</summary>
-    /// <param name="what">What could not be done, with its object: "mount /dev/loop7 at /x".</param>
+    /// <param name="what">
+    /// What could not be done, with its object: "mount /dev/loop7 at /x". It must not need a system call to find out, which
+    /// would replace the error number; then take that first and use <see cref="From"/>.
+    /// </param>
     public static StorageException Last(string what) => From(Marshal.GetLastPInvokeError(), what);
 
     public static StorageException From(int errno, string what) =>

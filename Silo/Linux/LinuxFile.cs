@@ -121,40 +121,40 @@ internal static class LinuxFile
     public static void MakeDirectory(SafeFileHandle directory, string name, uint mode)
     {
         if (Libc.MkdirAt(directory, name, mode) != 0)
-            throw LinuxError.Last($"make directory {RealPathOf(directory)}/{name}");
+            throw Failed(errno => LinuxError.From(errno, $"make directory {RealPathOf(directory)}/{name}"));
     }
 
     /// <summary>Removes an empty directory.</summary>
     public static void RemoveDirectory(SafeFileHandle directory, string name)
     {
         if (Libc.UnlinkAt(directory, name, AtRemoveDirectory) != 0)
-            throw LinuxError.Last($"remove directory {RealPathOf(directory)}/{name}");
+            throw Failed(errno => LinuxError.From(errno, $"remove directory {RealPathOf(directory)}/{name}"));
     }
 
     public static void RemoveFile(SafeFileHandle directory, string name)
     {
         if (Libc.UnlinkAt(directory, name, 0) != 0)
-            throw LinuxError.Last($"remove file {RealPathOf(directory)}/{name}");
+            throw Failed(errno => LinuxError.From(errno, $"remove file {RealPathOf(directory)}/{name}"));
     }
 
     /// <summary>Gives a nameless file its name; fails with EEXIST when the name is taken.</summary>
     public static void Name(SafeFileHandle file, SafeFileHandle directory, string name)
     {
         if (Libc.LinkAt(AtFdCwd, PathOf(file), directory, name, AtSymlinkFollow) != 0)
-            throw LinuxError.Last($"give a new file the name {RealPathOf(directory)}/{name}");
+            throw Failed(errno => LinuxError.From(errno, $"give a new file the name {RealPathOf(directory)}/{name}"));
     }
 
     public static void SetSize(SafeFileHandle file, long bytes)
     {
         if (Libc.FTruncate(file, bytes) != 0)
-            throw LinuxError.Last($"set the size of {RealPathOf(file)} to {bytes} bytes");
+            throw Failed(errno => LinuxError.From(errno, $"set the size of {RealPathOf(file)} to {bytes} bytes"));
     }
 
     /// <summary>Makes a file or directory survive a loss of power.</summary>
     public static void Flush(SafeFileHandle file)
     {
         if (Libc.FSync(file) != 0)
-            throw LinuxError.Last($"write {RealPathOf(file)} to disk");
+            throw Failed(errno => LinuxError.From(errno, $"write {RealPathOf(file)} to disk"));
     }
 
     /// <summary>Writes an extended attribute (xattr(7)).</summary>
@@ -171,6 +171,13 @@ internal static class LinuxFile
         Span<byte> buffer = stackalloc byte[512];
         var length = Libc.FGetXAttr(file, name, buffer, (nuint)buffer.Length);
         return length < 0 ? null : Encoding.UTF8.GetString(buffer[..(int)length]);
+    }
+
+    // The message itself needs system calls, so the error number is taken before.
+    private static StorageException Failed(Func<int, StorageException> describe)
+    {
+        var errno = Marshal.GetLastPInvokeError();
+        return describe(errno);
     }
 
     private static int Translate(OpenFlags flags)

@@ -1,4 +1,5 @@
 using Carina.Grains.Errors;
+using Carina.Silo.Backends;
 using Carina.Silo.Disks;
 using Carina.Silo.Linux;
 using Carina.Silo.Processes;
@@ -6,7 +7,8 @@ using Carina.Silo.Processes;
 namespace Carina.Silo.Mounting;
 
 /// <summary>Makes, checks and grows file systems on volumes.</summary>
-internal sealed partial class FileSystems(ICommandRunner runner, BlankProbe probe, ILogger<FileSystems> logger)
+internal sealed partial class FileSystems(
+    ICommandRunner runner, BlankProbe probe, MountCalls calls, TimeProvider clock, ILogger<FileSystems> logger)
 {
     private const string Default = "ext4";
 
@@ -51,26 +53,48 @@ internal sealed partial class FileSystems(ICommandRunner runner, BlankProbe prob
 
     /// <summary>Grows the file system to its device; one that is as large already is left as it is.</summary>
     /// <param name="mountPoint">Where it is mounted writable.</param>
-    public async Task GrowAsync(string device, string fileSystem, string mountPoint, CancellationToken cancellationToken)
+    public async Task GrowAsync(VolumeDevice device, string fileSystem, string mountPoint, CancellationToken cancellationToken)
     {
+        if (fileSystem == "ext4")
+        {
+            await GrowExt4Async(device, mountPoint).ConfigureAwait(false);
+            return;
+        }
+
         (string Program, string[] Arguments) command = fileSystem switch
         {
-            "ext4" => ("resize2fs", [device]),
             "xfs" => ("xfs_growfs", ["-d", mountPoint]),
             "btrfs" => ("btrfs", ["filesystem", "resize", "max", mountPoint]),
             _ => throw new StorageException(
-                StorageErrorCode.FailedPrecondition, $"A file system of type {fileSystem} on {device} cannot be grown."),
+                StorageErrorCode.FailedPrecondition, $"A file system of type {fileSystem} on {device.Path} cannot be grown."),
         };
         var result = await runner.RunAsync(command.Program, command.Arguments, cancellationToken).ConfigureAwait(false);
         if (result.ExitCode != 0)
-            throw Failed($"grow the {fileSystem} on {device}", command.Program, result);
+            throw Failed($"grow the {fileSystem} on {device.Path}", command.Program, result);
+    }
+
+    // resize2fs does the same, but through whichever mount of the device it finds, and fails when that is a read-only one.
+    private async Task GrowExt4Async(VolumeDevice device, string mountPoint)
+    {
+        using var root = LinuxFile.Open(null, mountPoint, OpenFlags.Directory | OpenFlags.NoFollow);
+        if (Libc.FStatVfs(root, out var usage) != 0)
+            throw LinuxError.Last($"read the size of the file system at {mountPoint}");
+
+        await calls.ResizeExt4Async(root, (ulong)device.Bytes / usage.BlockSize, mountPoint).ConfigureAwait(false);
     }
 
     // What was formatted once and then damaged must not be taken for new. lvcreate zeroes the first 4 KiB of each new
     // volume (lvcreate(8), --zero) and a new file is all zeros, so whatever is there was written by the volume's owner.
     private async Task DemandBlankAsync(string device, CancellationToken cancellationToken)
     {
+        var started = clock.GetTimestamp();
         var content = await probe.FindContentAsync(device, UnfinishedFormat.HeadBytes, 0, cancellationToken).ConfigureAwait(false);
+        while (content is { IsHeld: true } && clock.GetElapsedTime(started) < MountCalls.BusyTime)
+        {
+            await Task.Delay(MountCalls.BusyPause, clock, cancellationToken).ConfigureAwait(false);
+            content = await probe.FindContentAsync(device, UnfinishedFormat.HeadBytes, 0, cancellationToken).ConfigureAwait(false);
+        }
+
         if (content is not null)
         {
             throw new StorageException(
@@ -88,7 +112,7 @@ internal sealed partial class FileSystems(ICommandRunner runner, BlankProbe prob
             "ext4" => ["-q", "-F", "-m0", device],
             _ => overwrite ? ["-q", "-f", device] : ["-q", device],
         };
-        var result = await runner.RunAsync("mkfs." + fileSystem, arguments, cancellationToken).ConfigureAwait(false);
+        var result = await RunOnDeviceAsync("mkfs." + fileSystem, arguments, cancellationToken).ConfigureAwait(false);
         if (result.ExitCode != 0)
             throw Failed($"make a file system on {device}", "mkfs." + fileSystem, result);
     }
@@ -99,7 +123,7 @@ internal sealed partial class FileSystems(ICommandRunner runner, BlankProbe prob
         if (fileSystem != "ext4")
             return;
 
-        var result = await runner.RunAsync("e2fsck", ["-p", device], cancellationToken).ConfigureAwait(false);
+        var result = await RunOnDeviceAsync("e2fsck", ["-p", device], cancellationToken).ConfigureAwait(false);
 
         // A sum of 1: corrected, 2: reboot if mounted (it is not), 4: errors left, 8 and more: it could not run (e2fsck(8)).
         if ((result.ExitCode & ~3) == 0)
@@ -117,6 +141,24 @@ internal sealed partial class FileSystems(ICommandRunner runner, BlankProbe prob
             StorageErrorCode.FailedPrecondition,
             $"The ext4 on {device} has damage that cannot be repaired without a decision. Copy the device, then run "
             + $"'e2fsck {device}' on the node. It said: {Shorten(result.Output + result.Error)}");
+    }
+
+    // These programs want the device for themselves, which somebody who looks at all devices may have for a moment.
+    private async Task<CommandResult> RunOnDeviceAsync(
+        string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        var started = clock.GetTimestamp();
+        while (true)
+        {
+            var result = await runner.RunAsync(program, arguments, cancellationToken).ConfigureAwait(false);
+            var said = result.Error + result.Output;
+            var isBusy = result.ExitCode != 0
+                && (said.Contains("in use", StringComparison.Ordinal) || said.Contains("busy", StringComparison.Ordinal));
+            if (!isBusy || clock.GetElapsedTime(started) > MountCalls.BusyTime)
+                return result;
+
+            await Task.Delay(MountCalls.BusyPause, clock, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private static async Task<byte[]> ReadHeadAsync(string device, CancellationToken cancellationToken)

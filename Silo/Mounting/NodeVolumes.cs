@@ -22,13 +22,14 @@ internal sealed partial class NodeVolumes : INodeVolumes
         IEnumerable<IPoolBackend> backends,
         IPoolPolicies policies,
         FileSystems fileSystems,
+        MountCalls calls,
         NodeVolumesOptions options,
         ILogger<NodeVolumes> logger)
     {
         var devices = new VolumeDevices(backends, policies);
-        _scratch = new ScratchMount(options);
-        _staging = new VolumeStaging(devices, fileSystems, options);
-        _publishing = new VolumePublishing(devices, _scratch, options);
+        _scratch = new ScratchMount(calls, options);
+        _staging = new VolumeStaging(devices, fileSystems, calls, options);
+        _publishing = new VolumePublishing(devices, _scratch, calls, options);
         _inspection = new VolumeInspection(devices, fileSystems, options);
         _logger = logger;
     }

@@ -106,7 +106,7 @@ internal sealed class SafePath : IDisposable
 
     /// <summary>Unmounts the topmost mount on the name. No handle on it may be open.</summary>
     /// <exception cref="StorageException">FailedPrecondition while processes use it.</exception>
-    public Task UnmountAsync() => MountCalls.UnmountAsync(_parent, Name, RealPath);
+    public Task UnmountAsync(MountCalls calls) => calls.UnmountAsync(_parent, Name, RealPath);
 
     /// <summary>
     /// Removes exactly this name if it is an empty directory or an empty file with nothing mounted on it. Nothing is

@@ -10,7 +10,7 @@ namespace Carina.Silo.Mounting;
 /// its source, and only a second call can change them; between the two a read-only volume would be writable, for ever
 /// if the process died there. So the two calls happen at a private place, and the result is bound to the target.
 /// </summary>
-internal sealed class ScratchMount(NodeVolumesOptions options)
+internal sealed class ScratchMount(MountCalls calls, NodeVolumesOptions options)
 {
     /// <summary>Binds a source to a target with these flags added.</summary>
     public async Task BindAsync(
@@ -18,7 +18,7 @@ internal sealed class ScratchMount(NodeVolumesOptions options)
     {
         if (addedFlags == 0)
         {
-            await MountCalls.BindAsync(source, target, targetPath).ConfigureAwait(false);
+            await calls.BindAsync(source, target, targetPath).ConfigureAwait(false);
             return;
         }
 
@@ -33,13 +33,13 @@ internal sealed class ScratchMount(NodeVolumesOptions options)
         {
             using (var place = scratch.TryOpenTarget()!)
             {
-                await MountCalls.BindAsync(source, place, scratch.RealPath).ConfigureAwait(false);
+                await calls.BindAsync(source, place, scratch.RealPath).ConfigureAwait(false);
             }
 
             using var mounted = scratch.TryOpenTarget()!;
             var flags = MountOptions.FlagsOf(scratch.FindMount()!) | addedFlags;
-            await MountCalls.SetFlagsAsync(mounted, flags, scratch.RealPath).ConfigureAwait(false);
-            await MountCalls.BindAsync(mounted, target, targetPath).ConfigureAwait(false);
+            await calls.SetFlagsAsync(mounted, flags, scratch.RealPath).ConfigureAwait(false);
+            await calls.BindAsync(mounted, target, targetPath).ConfigureAwait(false);
         }
         finally
         {
@@ -55,7 +55,7 @@ internal sealed class ScratchMount(NodeVolumesOptions options)
             return;
 
         while (scratch.FindMount() is not null)
-            await scratch.UnmountAsync().ConfigureAwait(false);
+            await scratch.UnmountAsync(calls).ConfigureAwait(false);
 
         scratch.RemoveEmpty();
     }

@@ -32,7 +32,6 @@ internal static class UnfinishedFormat
         return hasBlocks
             && neverMounted
             && BinaryPrimitives.ReadUInt16LittleEndian(super[56..]) == 0
-            && head[..Ext4Superblock].IndexOfAnyExcept((byte)0) < 0
-            && head[(Ext4Superblock + 1024)..].IndexOfAnyExcept((byte)0) < 0;
+            && head[..Ext4Superblock].IndexOfAnyExcept((byte)0) < 0;
     }
 }

@@ -57,7 +57,7 @@ internal sealed class VolumeInspection(VolumeDevices devices, FileSystems fileSy
                 ?? throw new StorageException(
                     StorageErrorCode.FailedPrecondition,
                     $"The file system of volume {key.VolumeId} is mounted read-only and cannot be grown; stage it writable first.");
-            await fileSystems.GrowAsync(device.Path, writable.FileSystem, writable.MountPoint, cancellationToken)
+            await fileSystems.GrowAsync(device, writable.FileSystem, writable.MountPoint, cancellationToken)
                 .ConfigureAwait(false);
             return device.Bytes;
         }

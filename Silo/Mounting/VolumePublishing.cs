@@ -11,7 +11,8 @@ namespace Carina.Silo.Mounting;
 /// Publishes and unpublishes one volume; the caller sees to it that this happens to a volume once at a time. Nothing is
 /// remembered: targets are what the kernel has mounted.
 /// </summary>
-internal sealed class VolumePublishing(VolumeDevices devices, ScratchMount scratch, NodeVolumesOptions options)
+internal sealed class VolumePublishing(
+    VolumeDevices devices, ScratchMount scratch, MountCalls calls, NodeVolumesOptions options)
 {
     public async Task PublishAsync(PublishRequest request)
     {
@@ -65,7 +66,7 @@ internal sealed class VolumePublishing(VolumeDevices devices, ScratchMount scrat
                     $"What is mounted at {target.RealPath} ({mounted.Source}) is not volume {volumeId}; it is left alone.");
             }
 
-            await target.UnmountAsync().ConfigureAwait(false);
+            await target.UnmountAsync(calls).ConfigureAwait(false);
         }
 
         target.RemoveEmpty();

@@ -11,7 +11,8 @@ namespace Carina.Silo.Mounting;
 /// Stages and unstages one volume; the caller sees to it that this happens to a volume once at a time. What is staged
 /// is what the kernel has mounted: nothing is remembered.
 /// </summary>
-internal sealed class VolumeStaging(VolumeDevices devices, FileSystems fileSystems, NodeVolumesOptions options)
+internal sealed class VolumeStaging(
+    VolumeDevices devices, FileSystems fileSystems, MountCalls calls, NodeVolumesOptions options)
 {
     public async Task StageAsync(StageRequest request, CancellationToken cancellationToken)
     {
@@ -47,7 +48,7 @@ internal sealed class VolumeStaging(VolumeDevices devices, FileSystems fileSyste
 
         await fileSystems.PrepareAsync(device.Path, fileSystem, cancellationToken).ConfigureAwait(false);
         using var target = OpenDirectory(staging);
-        await MountCalls.MountAsync(device.Path, target, fileSystem, Complete(mountOptions, fileSystem)).ConfigureAwait(false);
+        await calls.MountAsync(device.Path, target, fileSystem, Complete(mountOptions, fileSystem)).ConfigureAwait(false);
     }
 
     public async Task UnstageAsync(string volumeId, string stagingPath, CancellationToken cancellationToken)
@@ -64,7 +65,7 @@ internal sealed class VolumeStaging(VolumeDevices devices, FileSystems fileSyste
             }
 
             DemandUnpublished(volumeId, VolumeMounts.Read(MountTable.DeviceOf(mounted)!.Value, options.AllowedRoots), staging.RealPath);
-            await staging.UnmountAsync().ConfigureAwait(false);
+            await staging.UnmountAsync(calls).ConfigureAwait(false);
         }
 
         if (device is null)

@@ -18,7 +18,6 @@ internal static class ProgramPath
         ["losetup"] = "mount",
         ["mkfs.ext4"] = "e2fsprogs",
         ["e2fsck"] = "e2fsprogs",
-        ["resize2fs"] = "e2fsprogs",
         ["mkfs.xfs"] = "xfsprogs",
         ["xfs_growfs"] = "xfsprogs",
         ["mkfs.btrfs"] = "btrfs-progs",

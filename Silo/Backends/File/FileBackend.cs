@@ -22,7 +22,7 @@ internal sealed partial class FileBackend : IPoolBackend
     private readonly LoopDevices _loops;
     private readonly ICrashPoints _crash;
     private readonly ILogger<FileBackend> _logger;
-    private volatile IReadOnlyDictionary<string, FilePool> _pools = new Dictionary<string, FilePool>();
+    private volatile Dictionary<string, FilePool> _pools = new(StringComparer.Ordinal);
     private volatile IReadOnlyList<FilePool> _configured = [];
 
     public FileBackend(ICommandRunner runner, TimeProvider clock, ICrashPoints crash, ILogger<FileBackend> logger)
@@ -259,20 +259,21 @@ internal sealed partial class FileBackend : IPoolBackend
         return [.. LoopDevices.FindByFileName(VolumeFile.NameOf(file.VolumeId)).Where(loop => LoopDevices.IsAttachedTo(loop, identity))];
     }
 
-    // Before the first scan the pools are not known, but the loop device itself says where its file is.
+    // The pools' files decide. Only before the first scan, when no pool is known, the loop device itself says where its
+    // file is, and the file whose it is.
     private (LoopDevice Loop, FileIdentity File)? FindLoop(string volumeId)
     {
-        var name = VolumeFile.NameOf(volumeId);
-        foreach (var loop in _loops.FindByFileNameQuickly(name))
+        var pools = _pools;
+        var known = pools.Values.Select(pool => TryIdentify(PathOf(pool, volumeId), volumeId)).OfType<FileIdentity>().ToList();
+        FileIdentity? identity = null;
+        var loop = _loops.Find(VolumeFile.NameOf(volumeId), candidate =>
         {
-            foreach (var path in _pools.Values.Select(pool => PathOf(pool, volumeId)).Append(loop.BackingPath))
-            {
-                if (TryIdentify(path, volumeId) is { } identity && LoopDevices.IsAttachedTo(loop, identity) && LoopDevices.IsPlain(loop))
-                    return (loop, identity);
-            }
-        }
-
-        return null;
+            identity = pools.Count > 0
+                ? known.Cast<FileIdentity?>().FirstOrDefault(file => LoopDevices.IsAttachedTo(candidate, file!.Value))
+                : TryIdentify(candidate.BackingPath, volumeId);
+            return identity is { } file && LoopDevices.IsAttachedTo(candidate, file) && LoopDevices.IsPlain(candidate);
+        });
+        return loop is not null && identity is { } found ? (loop, found) : null;
     }
 
     private static FileIdentity? TryIdentify(string path, string volumeId)

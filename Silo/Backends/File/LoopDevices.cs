@@ -41,17 +41,20 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
     public static IEnumerable<LoopDevice> ListAttached() =>
         Directory.EnumerateDirectories("/sys/block", "loop*").Select(path => Read(System.IO.Path.GetFileName(path))).OfType<LoopDevice>();
 
-    /// <summary>As <see cref="FindByFileName"/>, but looks first where the file was last time, and only there if it still is.</summary>
-    public IReadOnlyList<LoopDevice> FindByFileNameQuickly(string fileName)
+    /// <summary>The loop device whose file has this name and which is accepted; looks first where it was last time.</summary>
+    public LoopDevice? Find(string fileName, Func<LoopDevice, bool> accept)
     {
-        if (_lastSeen.TryGetValue(fileName, out var name) && Read(name) is { } known && HasFileName(known, fileName))
-            return [known];
+        if (_lastSeen.TryGetValue(fileName, out var name)
+            && Read(name) is { } known && HasFileName(known, fileName) && accept(known))
+        {
+            return known;
+        }
 
-        var found = FindByFileName(fileName);
-        if (found.Count == 0)
+        var found = FindByFileName(fileName).FirstOrDefault(accept);
+        if (found is null)
             _lastSeen.TryRemove(fileName, out _);
         else
-            _lastSeen[fileName] = found[0].Name;
+            _lastSeen[fileName] = found.Name;
 
         return found;
     }
@@ -99,11 +102,9 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
     public async Task DetachAsync(LoopDevice loop, FileIdentity file, CancellationToken cancellationToken)
     {
         // While this handle is open the device cannot be given to another file, so what is checked is what is detached.
-        using (var device = BlockDeviceNode.TryHold(loop.Path))
+        var started = clock.GetTimestamp();
+        using (var device = await HoldAsync(loop, started, cancellationToken).ConfigureAwait(false))
         {
-            if (device is null)
-                throw InUse(loop, "it is mounted or part of another device");
-
             if (!TryGetStatus(device, out var info) || IdentityOf(info) != file)
                 return;
 
@@ -114,7 +115,6 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
 
         // The kernel says yes even while somebody else has the device open, and detaches when they close it. Programs
         // that look at all devices do so for a moment; who keeps it open longer, uses it.
-        var started = clock.GetTimestamp();
         while (IsAttachedTo(loop, file))
         {
             if (clock.GetElapsedTime(started) > _detachTime)
@@ -122,6 +122,21 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
                 StayAttached(loop, file);
                 throw InUse(loop, "a process has it open");
             }
+
+            await Task.Delay(_detachPause, clock, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // A file system lets go of its device a moment after it was unmounted, if somebody was looking at it just then.
+    private async Task<SafeFileHandle> HoldAsync(LoopDevice loop, long started, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (BlockDeviceNode.TryHold(loop.Path) is { } device)
+                return device;
+
+            if (clock.GetElapsedTime(started) > _detachTime)
+                throw InUse(loop, "it is mounted or part of another device");
 
             await Task.Delay(_detachPause, clock, cancellationToken).ConfigureAwait(false);
         }

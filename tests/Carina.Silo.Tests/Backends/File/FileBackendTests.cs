@@ -200,15 +200,16 @@ public sealed class FileBackendTests : IDisposable
     [Fact]
     public async Task A_new_process_finds_what_the_killed_one_left_attached_even_before_it_scans()
     {
+        var key = Key("volume-left-attached");
         await ScanAsync();
-        await CreateAsync(Key(), 64 * MiB);
-        var device = await _backend.OpenAsync(Key(), default);
+        await CreateAsync(key, 64 * MiB);
+        var device = await _backend.OpenAsync(key, default);
 
         var successor = NewBackend();
-        Assert.Equal(device, successor.FindDevice("volume-a"));
-        await successor.CloseAsync("volume-a", default);
-        Assert.Null(successor.FindDevice("volume-a"));
-        var failure = await Assert.ThrowsAsync<StorageException>(() => successor.OpenAsync(Key(), default));
+        Assert.Equal(device, successor.FindDevice(key.VolumeId));
+        await successor.CloseAsync(key.VolumeId, default);
+        Assert.Null(successor.FindDevice(key.VolumeId));
+        var failure = await Assert.ThrowsAsync<StorageException>(() => successor.OpenAsync(key, default));
         Assert.Equal(StorageErrorCode.Unavailable, failure.Code);
     }
 
@@ -257,6 +258,23 @@ public sealed class FileBackendTests : IDisposable
         Assert.Equal(device, successor.FindDevice("volume-a"));
         await successor.CloseAsync("volume-a", default);
         Assert.Null(_backend.FindDevice("volume-a"));
+    }
+
+    [Fact]
+    public async Task The_same_volume_in_two_directories_is_told_apart()
+    {
+        await ScanAsync();
+        await CreateAsync(Key(), 64 * MiB);
+        var other = NewBackend();
+        await other.ScanAsync([Group(directory: "other")], default);
+        Assert.Null((await DoAsync(PoolCommandKind.Create, Key(), 64 * MiB, other)).Error);
+        var theirs = await other.OpenAsync(Key(), default);
+        Assert.Null(_backend.FindDevice("volume-a"));
+        var ours = await _backend.OpenAsync(Key(), default);
+        Assert.NotEqual(theirs, ours);
+        Assert.Equal((theirs, ours), (other.FindDevice("volume-a")!, _backend.FindDevice("volume-a")!));
+        await _backend.CloseAsync("volume-a", default);
+        Assert.Equal(theirs, other.FindDevice("volume-a"));
     }
 
     [Fact]
