@@ -5,6 +5,7 @@ using Carina.CsiGateway.Registration;
 using Carina.CsiGateway.Transport.Sockets;
 using Carina.Silo.Agents;
 using Carina.Silo.Backends.Files;
+using Carina.Silo.Backends.Lvm;
 using Carina.Silo.Configuration;
 using Carina.Silo.Disks;
 using Carina.Silo.Membership;
@@ -70,6 +71,7 @@ public static class CarinaSilo
         builder.Services.AddSingleton<ICommandRunner, ProcessRunner>();
         builder.Services.AddDisks();
         builder.Services.AddFileBackend();
+        builder.Services.AddLvmBackend();
         builder.Services.AddNodeVolumes(new NodeVolumesOptions { AllowedRoots = PathRoots(options) });
     }
 
