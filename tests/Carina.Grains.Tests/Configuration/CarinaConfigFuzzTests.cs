@@ -84,12 +84,12 @@ public sealed partial class CarinaConfigFuzzTests
               "re": ["{{(IsDirectory(g.Policy) ? "/srv/" + g.Name : "^/dev/sd[b-z]$")}}"],
               "policy": "{{(upper ? g.Policy.ToString().ToUpperInvariant() : g.Policy)}}",
               {{(g.Policy switch
-                {
-                    PoolPolicy.Lvm => $"{Key("reserve", upper)}: \"{g.Bytes}\",",
-                    PoolPolicy.Raw => $"{Key("minSize", upper)}: {g.Bytes},",
-                    PoolPolicy.File => $"{Key("capacity", upper)}: {g.Bytes},",
-                    _ => "",
-                })}}
+            {
+                PoolPolicy.Lvm => $"{Key("reserve", upper)}: \"{g.Bytes}\",",
+                PoolPolicy.Raw => $"{Key("minSize", upper)}: {g.Bytes},",
+                PoolPolicy.File => $"{Key("capacity", upper)}: {g.Bytes},",
+                _ => "",
+            })}}
               "nodeLabel": "{{g.Label}}" }
             """;
     }
