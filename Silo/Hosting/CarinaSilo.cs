@@ -13,6 +13,7 @@ using Carina.Silo.Mounting;
 using Carina.Silo.Processes;
 using Carina.Silo.Storage;
 using Carina.Silo.Telemetry;
+using Microsoft.Extensions.Configuration.Memory;
 using Orleans.Configuration;
 
 namespace Carina.Silo.Hosting;
@@ -39,12 +40,23 @@ public static class CarinaSilo
         ["--lvm-devices"] = "Carina:LvmDevices",
     };
 
+    // Frameworks speak up about each request and probe otherwise; environment and appsettings override this.
+    private static readonly Dictionary<string, string?> QuietLogs = new()
+    {
+        ["Logging:LogLevel:Default"] = "Information",
+        ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
+        ["Logging:LogLevel:Grpc"] = "Warning",
+        ["Logging:LogLevel:Orleans"] = "Warning",
+        ["Logging:LogLevel:Polly"] = "Warning",
+    };
+
     /// <summary>Builds the process from its command line and environment.</summary>
     /// <param name="args">The command line.</param>
     /// <param name="configure">Last word on the services; for hosts under test.</param>
     public static WebApplication Build(string[] args, Action<IServiceCollection>? configure = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = QuietLogs });
         builder.Configuration.AddCommandLine(args, Switches);
         var options = ReadOptions(builder.Configuration);
         builder.Services.Configure<SiloOptions>(o => builder.Configuration.GetSection(SiloOptions.Section).Bind(o));
@@ -72,7 +84,12 @@ public static class CarinaSilo
         builder.Services.AddDisks();
         builder.Services.AddFileBackend();
         builder.Services.AddLvmBackend();
-        builder.Services.AddNodeVolumes(new NodeVolumesOptions { AllowedRoots = PathRoots(options) });
+        builder.Services.AddNodeVolumes(new NodeVolumesOptions
+        {
+            AllowedRoots = PathRoots(options),
+            // Nodes that share a kernel share /run too.
+            ScratchDirectory = Path.Combine("/run/carina", options.NodeName.Replace('/', '-'), "mounts"),
+        });
     }
 
     private static string[] PathRoots(SiloOptions options) =>

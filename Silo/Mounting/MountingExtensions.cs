@@ -8,6 +8,7 @@ internal static class MountingExtensions
     public static IServiceCollection AddNodeVolumes(this IServiceCollection services, NodeVolumesOptions options)
     {
         services.AddSingleton(options);
+        services.AddSingleton<MountCalls>();
         services.AddSingleton<FileSystems>();
         services.AddSingleton<IPoolPolicies, ConfiguredPoolPolicies>();
         services.AddSingleton<INodeVolumes, NodeVolumes>();

@@ -50,7 +50,7 @@ public sealed class NodeHost : IDisposable
 
     public void Restart()
     {
-        Backend = new FileBackend(TestHost.Runner, TimeProvider.System, NullLogger<FileBackend>.Instance);
+        Backend = new FileBackend(TestHost.Runner, TimeProvider.System, new Carina.Grains.Volumes.NoCrashPoints(), NullLogger<FileBackend>.Instance);
         var group = new DiskGroup
         {
             Name = Pool,
