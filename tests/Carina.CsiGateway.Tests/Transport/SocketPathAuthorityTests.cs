@@ -60,6 +60,8 @@ public sealed class SocketPathAuthorityTests
     [Theory]
     [InlineData("localhost")]
     [InlineData("csi.example.com:8080")]
+    [InlineData("ABCDEFGHIJKLMNOPQRSTUVWXYZ.abcdefghijklmnopqrstuvwxyz-0123456789_:99999")]
+    [InlineData("._-:00000")]
     [InlineData("")]
     public async Task A_host_is_left_as_it_is(string authority)
     {
