@@ -44,10 +44,18 @@ internal sealed class EchoServer : IAsyncDisposable
             builder.WebHost.ListenCsiSocket(path);
         else
             builder.WebHost.ConfigureKestrel(kestrel => listen(kestrel, path));
-        var app = builder.Build();
-        app.MapGrpcService<EchoService>();
-        await app.StartAsync(TestContext.Current.CancellationToken);
-        return new EchoServer(app, directory, path, log);
+        var server = new EchoServer(builder.Build(), directory, path, log);
+        try
+        {
+            server._app.MapGrpcService<EchoService>();
+            await server._app.StartAsync(TestContext.Current.CancellationToken);
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Kestrel as it is without us.</summary>
