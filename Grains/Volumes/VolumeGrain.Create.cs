@@ -1,4 +1,3 @@
-using Carina.Grains.Agents;
 using Carina.Grains.Errors;
 using Carina.Grains.Nodes;
 using Carina.Grains.Placement;
@@ -17,37 +16,36 @@ internal sealed partial class VolumeGrain
             {
                 return _record;
             }
-
-            await KeepOrLeavePlaceAsync(cancellationToken);
         }
 
-        var refused = new List<PlacementCandidate>();
+        var refused = new HashSet<(string Node, string Pool)>();
         while (true)
         {
-            if (_record is null or { NodeName: "" })
-            {
-                await PlaceAsync(request, refused, cancellationToken);
-            }
-
-            var place = new PlacementCandidate(_record!.NodeName, _record.Pool, _record.Policy, 0);
+            var bytes = await ReserveAgainAsync(cancellationToken)
+                ?? await PlaceAsync(request, refused, cancellationToken);
+            var place = _record!;
             try
             {
-                return await MakeAsync(cancellationToken);
+                return await MakeAsync(bytes, cancellationToken);
             }
             catch (StorageException exception) when (exception.Code == StorageErrorCode.ResourceExhausted)
             {
                 // The disk is fuller than the ledger knew. Nothing was made there; look elsewhere.
                 LogPoolFull(Id, place.NodeName, place.Pool, exception.Message);
-                refused.Add(place);
-                await Ledger(place.NodeName).ReleaseAsync(Id, _record.Generation, cancellationToken);
-                await WriteAsync(_record with { NodeName = "", Pool = "" });
+                refused.Add((place.NodeName, place.Pool));
+                await Ledger(place.NodeName).ReleaseAsync(Id, place.Generation, cancellationToken);
+                await WriteAsync(place with { NodeName = "", Pool = "" });
             }
         }
     }
 
-    /// <summary>Chooses a place, reserves there and records the intent.</summary>
-    private async Task PlaceAsync(
-        CreateVolume request, List<PlacementCandidate> refused, CancellationToken cancellationToken)
+    /// <summary>
+    /// Chooses a place, records the intent and reserves there, in this order: whoever repeats the call after a crash
+    /// finds the place in the record, so no promise is left behind on another node.
+    /// </summary>
+    /// <returns>Bytes reserved.</returns>
+    private async Task<long> PlaceAsync(
+        CreateVolume request, HashSet<(string Node, string Pool)> refused, CancellationToken cancellationToken)
     {
         var generation = (_record?.Generation ?? 0) + 1;
         var ranking = await GrainFactory.GetGrain<IPlacementGrain>(0).RankAsync(
@@ -60,25 +58,17 @@ internal sealed partial class VolumeGrain
                 Preferred = request.Preferred,
             },
             cancellationToken);
-        foreach (var candidate in ranking.Candidates)
+        foreach (var candidate in ranking.Candidates.Where(c => !refused.Contains((c.NodeName, c.Pool))))
         {
-            if (refused.Any(r => r.NodeName == candidate.NodeName && r.Pool == candidate.Pool))
-            {
-                continue;
-            }
-
-            var key = new DiskVolumeKey(Id, candidate.Pool, generation);
-            var reservation = await Ledger(candidate.NodeName).ReserveAsync(
-                new Reservation(key, request.RequiredBytes, request.LimitBytes), cancellationToken);
-            if (reservation.Outcome != ReservationOutcome.Reserved)
-            {
-                continue;
-            }
-
-            crash.Reached("create.reserved", Id);
-            await WriteAsync(NewRecord(request, candidate, generation, reservation.Bytes));
+            await WriteAsync(NewRecord(request, candidate, generation));
             crash.Reached("create.recorded", Id);
-            return;
+            var reservation = await Ledger(candidate.NodeName).ReserveAsync(
+                new Reservation(Key, request.RequiredBytes, request.LimitBytes), cancellationToken);
+            if (reservation.Outcome == ReservationOutcome.Reserved)
+            {
+                crash.Reached("create.reserved", Id);
+                return reservation.Bytes;
+            }
         }
 
         await ForgetAsync();
@@ -86,10 +76,10 @@ internal sealed partial class VolumeGrain
     }
 
     /// <summary>Makes the recorded volume on its node and confirms it.</summary>
-    private async Task<VolumeRecord> MakeAsync(CancellationToken cancellationToken)
+    private async Task<VolumeRecord> MakeAsync(long bytes, CancellationToken cancellationToken)
     {
         var record = _record!;
-        var made = await executor.CreateAsync(record.NodeName, Key, record.TargetBytes, cancellationToken);
+        var made = await executor.CreateAsync(record.NodeName, Key, bytes, cancellationToken);
         crash.Reached("create.on-disk", Id);
         await Ledger(record.NodeName).ConfirmAsync(Key, made.Bytes, cancellationToken);
         crash.Reached("create.confirmed", Id);
@@ -104,24 +94,24 @@ internal sealed partial class VolumeGrain
     }
 
     /// <summary>
-    /// Before resuming a creation: renews its promise, or gives the place up when its node is gone or has no room any
-    /// more. Nobody was ever told of the volume, so a copy left behind holds nobody's data.
+    /// Resumes a creation where it was recorded: renews the promise there, or gives the place up when its node is gone
+    /// or has no room any more. Nobody was ever told of the volume, so a copy left behind holds nobody's data.
     /// </summary>
-    private async Task KeepOrLeavePlaceAsync(CancellationToken cancellationToken)
+    /// <returns>Bytes reserved; null when a place must be chosen.</returns>
+    private async Task<long?> ReserveAgainAsync(CancellationToken cancellationToken)
     {
-        var record = _record!;
-        if (record.NodeName.Length == 0)
+        if (_record is not { NodeName.Length: > 0 } record)
         {
-            return;
+            return null;
         }
 
         if (directory.LiveNodes.Contains(record.NodeName))
         {
             var renewed = await Ledger(record.NodeName).ReserveAsync(
-                new Reservation(Key, record.TargetBytes, 0), cancellationToken);
+                new Reservation(Key, record.RequestedBytes, record.LimitBytes), cancellationToken);
             if (renewed.Outcome == ReservationOutcome.Reserved)
             {
-                return;
+                return renewed.Bytes;
             }
         }
 
@@ -132,10 +122,11 @@ internal sealed partial class VolumeGrain
             Abandoned = [.. record.Abandoned, new(record.NodeName, record.Pool, record.Generation)],
         });
         await CleanUpAsync(cancellationToken);
+        return null;
     }
 
     private VolumeRecord NewRecord(
-        CreateVolume request, PlacementCandidate place, long generation, long bytes) => new()
+        CreateVolume request, PlacementCandidate place, long generation) => new()
         {
             VolumeId = Id,
             Name = request.Name,
@@ -144,7 +135,7 @@ internal sealed partial class VolumeGrain
             Pool = place.Pool,
             Policy = place.Policy,
             Bytes = 0,
-            TargetBytes = bytes,
+            TargetBytes = 0,
             Generation = generation,
             Access = request.Access,
             FileSystem = request.FileSystem,
@@ -159,8 +150,14 @@ internal sealed partial class VolumeGrain
     /// <summary>Drops the record of a volume that could not be made, unless something may be left of it somewhere.</summary>
     private async Task ForgetAsync()
     {
-        if (_record is null || _record.Abandoned.Count > 0)
+        if (_record is null)
         {
+            return;
+        }
+
+        if (_record.Abandoned.Count > 0)
+        {
+            await WriteAsync(_record with { NodeName = "", Pool = "" });
             return;
         }
 
