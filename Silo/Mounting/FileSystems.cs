@@ -26,8 +26,10 @@ internal sealed partial class FileSystems(
     /// Leaves a sound file system of this type on the device: makes one if the device is blank, checks the one that is
     /// there otherwise. Anything else on it is left untouched.
     /// </summary>
+    /// <param name="wasFormatted">A file system was made on it before, so it is not new, whatever it looks like.</param>
     /// <exception cref="StorageException">FailedPrecondition when it holds something else, or damage that needs a person.</exception>
-    public async Task PrepareAsync(string device, string fileSystem, CancellationToken cancellationToken)
+    public async Task PrepareAsync(
+        string device, string fileSystem, bool wasFormatted, CancellationToken cancellationToken)
     {
         var unfinished = UnfinishedFormat.IsIn(await ReadHeadAsync(device, cancellationToken).ConfigureAwait(false));
         var signature = unfinished ? null : await probe.FindSignatureAsync(device, cancellationToken).ConfigureAwait(false);
@@ -40,6 +42,13 @@ internal sealed partial class FileSystems(
             throw new StorageException(
                 StorageErrorCode.FailedPrecondition,
                 $"The volume's device {device} holds {signature}, but {fileSystem} is asked for. Nothing was changed: ask for what it holds.");
+        }
+        else if (wasFormatted)
+        {
+            throw new StorageException(
+                StorageErrorCode.FailedPrecondition,
+                $"The volume's device {device} had a file system, and none can be recognised on it any more. It is not formatted: "
+                + "copy the device, then repair it by hand (e2fsck -b, xfs_repair, btrfs rescue).");
         }
         else
         {
@@ -109,7 +118,9 @@ internal sealed partial class FileSystems(
         string[] arguments = fileSystem switch
         {
             // One -F: do not ask. (Two would format even a mounted device.) No blocks kept for root: it is the pod's alone.
-            "ext4" => ["-q", "-F", "-m0", device],
+            // With blocks of 4 KiB, which small volumes would not get by themselves, mkfs writes nothing into the first
+            // 4 KiB until its very end, so an interrupted one leaves a blank device.
+            "ext4" => ["-q", "-F", "-m0", "-b", "4096", device],
             _ => overwrite ? ["-q", "-f", device] : ["-q", device],
         };
         var result = await RunOnDeviceAsync("mkfs." + fileSystem, arguments, cancellationToken).ConfigureAwait(false);

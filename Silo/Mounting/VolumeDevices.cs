@@ -15,20 +15,16 @@ internal sealed class VolumeDevices(IEnumerable<IPoolBackend> backends, IPoolPol
     public VolumeDevice? Find(string volumeId) => FindWithBackend(volumeId)?.Device;
 
     /// <summary>Makes the device available, at its present size.</summary>
-    public Task<VolumeDevice> OpenAsync(DiskVolumeKey key, CancellationToken cancellationToken)
-    {
-        if (!VolumeIds.IsWellFormed(key.VolumeId))
-            throw new StorageException(StorageErrorCode.NotFound, $"There is no volume '{key.VolumeId}'.");
+    public Task<VolumeDevice> OpenAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
+        BackendOf(key).OpenAsync(key, cancellationToken);
 
-        var policy = policies.Find(key.Pool)
-            ?? throw new StorageException(
-                StorageErrorCode.FailedPrecondition,
-                $"The pool '{key.Pool}' of volume {key.VolumeId} is not in this node's configuration; put its group back.");
-        var backend = _backends.FirstOrDefault(backend => backend.Policy == policy)
-            ?? throw new StorageException(
-                StorageErrorCode.FailedPrecondition, $"Pools of policy {policy} are not supported on this node.");
-        return backend.OpenAsync(key, cancellationToken);
-    }
+    /// <summary>Whether a file system was made on the volume before; false where its backend does not remember.</summary>
+    public Task<bool> WasFormattedAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
+        BackendOf(key) is IFormatMemory memory ? memory.WasFormattedAsync(key, cancellationToken) : Task.FromResult(false);
+
+    /// <inheritdoc cref="IFormatMemory.RememberFormattedAsync"/>
+    public Task RememberFormattedAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
+        BackendOf(key) is IFormatMemory memory ? memory.RememberFormattedAsync(key, cancellationToken) : Task.CompletedTask;
 
     /// <summary>Lets go of the device; one that is not there is success.</summary>
     public Task CloseAsync(string volumeId, CancellationToken cancellationToken) =>
@@ -51,6 +47,20 @@ internal sealed class VolumeDevices(IEnumerable<IPoolBackend> backends, IPoolPol
     }
 
     public static DeviceNumber NumberOf(VolumeDevice device) => new(device.Major, device.Minor);
+
+    private IPoolBackend BackendOf(DiskVolumeKey key)
+    {
+        if (!VolumeIds.IsWellFormed(key.VolumeId))
+            throw new StorageException(StorageErrorCode.NotFound, $"There is no volume '{key.VolumeId}'.");
+
+        var policy = policies.Find(key.Pool)
+            ?? throw new StorageException(
+                StorageErrorCode.FailedPrecondition,
+                $"The pool '{key.Pool}' of volume {key.VolumeId} is not in this node's configuration; put its group back.");
+        return _backends.FirstOrDefault(backend => backend.Policy == policy)
+            ?? throw new StorageException(
+                StorageErrorCode.FailedPrecondition, $"Pools of policy {policy} are not supported on this node.");
+    }
 
     private (IPoolBackend Backend, VolumeDevice Device)? FindWithBackend(string volumeId)
     {

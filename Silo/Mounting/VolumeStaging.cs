@@ -46,7 +46,11 @@ internal sealed class VolumeStaging(
         if (mounts.FileSystem.Count > 0)
             throw Conflict(request, $"it is staged at {mounts.Elsewhere(null)}; unstage it there first");
 
-        await fileSystems.PrepareAsync(device.Path, fileSystem, cancellationToken).ConfigureAwait(false);
+        var wasFormatted = await devices.WasFormattedAsync(request.Key, cancellationToken).ConfigureAwait(false);
+        await fileSystems.PrepareAsync(device.Path, fileSystem, wasFormatted, cancellationToken).ConfigureAwait(false);
+        if (!wasFormatted)
+            await devices.RememberFormattedAsync(request.Key, cancellationToken).ConfigureAwait(false);
+
         using var target = OpenDirectory(staging);
         await calls.MountAsync(device.Path, target, fileSystem, Complete(mountOptions, fileSystem)).ConfigureAwait(false);
     }

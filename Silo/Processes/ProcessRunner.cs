@@ -25,7 +25,7 @@ internal sealed partial class ProcessRunner(TimeProvider clock, ILogger<ProcessR
     internal static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
 
     // A daemon that the program left behind may keep its output open for ever.
-    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _drainTime = TimeSpan.FromSeconds(1);
 
     public async Task<CommandResult> RunAsync(
         string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
@@ -59,7 +59,7 @@ internal sealed partial class ProcessRunner(TimeProvider clock, ILogger<ProcessR
                 throw;
             }
 
-            await reading.WaitAsync(DrainTime, clock, cancellationToken).ConfigureAwait(false);
+            await reading.WaitAsync(_drainTime, clock, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

@@ -13,13 +13,14 @@ namespace Carina.Silo.Backends.Files;
 /// FILE pools: a directory, in it one sparse file per volume, behind a loop device while it is in use. For machines
 /// without a disk to spare, and for kernels without device-mapper.
 /// </summary>
-internal sealed partial class FileBackend : IPoolBackend
+internal sealed partial class FileBackend : IPoolBackend, IFormatMemory
 {
     /// <summary>Volumes are multiples of 4 MiB, like LVM's extents.</summary>
     public const long Granularity = 4 << 20;
 
     private readonly KeyedLock _locks = new();
     private readonly LoopDevices _loops;
+    private readonly VolumeLoops _volumeLoops;
     private readonly ICrashPoints _crash;
     private readonly ILogger<FileBackend> _logger;
     private volatile Dictionary<string, FilePool> _pools = new(StringComparer.Ordinal);
@@ -28,6 +29,7 @@ internal sealed partial class FileBackend : IPoolBackend
     public FileBackend(ICommandRunner runner, TimeProvider clock, ICrashPoints crash, ILogger<FileBackend> logger)
     {
         _loops = new LoopDevices(runner, clock);
+        _volumeLoops = new VolumeLoops(_loops);
         _crash = crash;
         _logger = logger;
     }
@@ -50,7 +52,7 @@ internal sealed partial class FileBackend : IPoolBackend
         return Task.Run<IReadOnlyList<PoolReport>>(
             () =>
             {
-                using var view = FilePoolView.Open(pools, LogForeign);
+                using var view = FilePoolView.Open(pools, make: true, LogForeign);
                 return [.. pools.Select(view.Report)];
             },
             cancellationToken);
@@ -76,16 +78,11 @@ internal sealed partial class FileBackend : IPoolBackend
     public async Task<VolumeDevice> OpenAsync(DiskVolumeKey key, CancellationToken cancellationToken)
     {
         using var held = await _locks.AcquireAsync(key.VolumeId, cancellationToken).ConfigureAwait(false);
-        var pool = Demand(key.Pool);
-        using var directory = pool.OpenDirectory();
-        using var file = OpenVolume(directory, key)
-            ?? throw new StorageException(
-                StorageErrorCode.NotFound, $"Volume {key.VolumeId} is not in pool '{pool.Name}' ({pool.Directory}) of this node.");
-        DemandGeneration(file, key);
-        var loop = FindLoops(file).FirstOrDefault(LoopDevices.IsPlain);
+        using var file = DemandVolume(key);
+        var loop = VolumeLoops.FindAll(file).FirstOrDefault(LoopDevices.IsPlain);
         if (loop is null)
         {
-            loop = await _loops.AttachAsync(PathOf(pool, key.VolumeId), file.Identity, cancellationToken).ConfigureAwait(false);
+            loop = await _loops.AttachAsync(Demand(key.Pool).PathOf(key.VolumeId), file.Identity, cancellationToken).ConfigureAwait(false);
 
             // The kernel keeps this setting from whatever the loop device was attached to before.
             DeviceTuning.SetReadAhead(Describe(loop), DeviceTuning.DefaultReadAheadKiB);
@@ -101,13 +98,26 @@ internal sealed partial class FileBackend : IPoolBackend
     public async Task CloseAsync(string volumeId, CancellationToken cancellationToken)
     {
         using var held = await _locks.AcquireAsync(volumeId, cancellationToken).ConfigureAwait(false);
-        while (FindLoop(volumeId) is { } found)
-            await DetachAsync(found.Loop, found.File, cancellationToken).ConfigureAwait(false);
+        while (_volumeLoops.Find(volumeId, _pools.Values) is { } found)
+            await _volumeLoops.DetachAsync(found.Loop, found.File, cancellationToken).ConfigureAwait(false);
     }
 
-    public VolumeDevice? FindDevice(string volumeId) => FindLoop(volumeId) is { } found ? Describe(found.Loop) : null;
+    public Task<bool> WasFormattedAsync(DiskVolumeKey key, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        using var file = DemandVolume(key);
+        return Task.FromResult(file.WasFormatted);
+    }
 
-    internal static string PathOf(FilePool pool, string volumeId) => pool.Directory + "/" + VolumeFile.NameOf(volumeId);
+    public async Task RememberFormattedAsync(DiskVolumeKey key, CancellationToken cancellationToken)
+    {
+        using var held = await _locks.AcquireAsync(key.VolumeId, cancellationToken).ConfigureAwait(false);
+        using var file = DemandVolume(key);
+        file.RememberFormatted();
+    }
+
+    public VolumeDevice? FindDevice(string volumeId) =>
+        _volumeLoops.Find(volumeId, _pools.Values) is { } found ? Describe(found.Loop) : null;
 
     private async Task<PoolCommandOutcome> ExecuteAsync(
         string poolName, PoolCommand command, Lazy<FileRoom> room, CancellationToken cancellationToken)
@@ -149,7 +159,7 @@ internal sealed partial class FileBackend : IPoolBackend
             _crash.Reached("file.create.after", command.Key.VolumeId);
             room.Value.Take(bytes);
             LogCreated(_logger, command.Key.VolumeId, command.Key.Generation, bytes, pool.Name);
-            return new DiskVolume { Key = command.Key, Bytes = bytes, DevicePath = PathOf(pool, command.Key.VolumeId) };
+            return new DiskVolume { Key = command.Key, Bytes = bytes, DevicePath = pool.PathOf(command.Key.VolumeId) };
         }
 
         DemandGeneration(existing, command.Key);
@@ -178,7 +188,7 @@ internal sealed partial class FileBackend : IPoolBackend
             LogGrown(_logger, command.Key.VolumeId, bytes, pool.Name);
         }
 
-        foreach (var loop in FindLoops(file).Where(LoopDevices.IsPlain))
+        foreach (var loop in VolumeLoops.FindAll(file).Where(LoopDevices.IsPlain))
             await _loops.RefreshAsync(loop, cancellationToken).ConfigureAwait(false);
 
         return Describe(pool, file);
@@ -195,8 +205,8 @@ internal sealed partial class FileBackend : IPoolBackend
             return null;
 
         DemandGeneration(file, command.Key);
-        foreach (var loop in FindLoops(file))
-            await DetachAsync(loop, file.Identity, cancellationToken).ConfigureAwait(false);
+        foreach (var loop in VolumeLoops.FindAll(file))
+            await _volumeLoops.DetachAsync(loop, file.Identity, cancellationToken).ConfigureAwait(false);
 
         _crash.Reached("file.delete.detached", command.Key.VolumeId);
         LinuxFile.RemoveFile(directory, VolumeFile.NameOf(command.Key.VolumeId));
@@ -209,25 +219,11 @@ internal sealed partial class FileBackend : IPoolBackend
         return null;
     }
 
-    private async Task DetachAsync(LoopDevice loop, FileIdentity file, CancellationToken cancellationToken)
-    {
-        var table = MountTable.Read();
-        var mounts = table.OfFileSystemOn(loop.Number).Concat(table.OfNode(loop.Number)).ToList();
-        if (mounts.Count > 0)
-        {
-            throw new StorageException(
-                StorageErrorCode.FailedPrecondition,
-                $"The volume file {loop.BackingPath} is in use: {loop.Path} is mounted at {mounts[0].MountPoint}. Unpublish and unstage it first.");
-        }
-
-        await _loops.DetachAsync(loop, file, cancellationToken).ConfigureAwait(false);
-    }
-
     // Measured anew for each batch: nothing is remembered that the disk could contradict.
     private FileRoom MeasureRoom(string poolName)
     {
         var pool = Demand(poolName);
-        using var view = FilePoolView.Open(_configured, LogForeign);
+        using var view = FilePoolView.Open(_configured, make: false, (_, _) => { });
         return new FileRoom(pool, view.FreeBytes(pool));
     }
 
@@ -236,6 +232,25 @@ internal sealed partial class FileBackend : IPoolBackend
             ? pool
             : throw new StorageException(
                 StorageErrorCode.Unavailable, $"The FILE pool '{name}' has not been found on this node (yet); is its group configured?");
+
+    private VolumeFile DemandVolume(DiskVolumeKey key)
+    {
+        var pool = Demand(key.Pool);
+        using var directory = pool.OpenDirectory();
+        var file = OpenVolume(directory, key)
+            ?? throw new StorageException(
+                StorageErrorCode.NotFound, $"Volume {key.VolumeId} is not in pool '{pool.Name}' ({pool.Directory}) of this node.");
+        try
+        {
+            DemandGeneration(file, key);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
 
     private static VolumeFile? OpenVolume(
         SafeFileHandle directory, DiskVolumeKey key, bool writable = false) =>
@@ -253,45 +268,8 @@ internal sealed partial class FileBackend : IPoolBackend
         }
     }
 
-    private static List<LoopDevice> FindLoops(VolumeFile file)
-    {
-        var identity = file.Identity;
-        return [.. LoopDevices.FindByFileName(VolumeFile.NameOf(file.VolumeId)).Where(loop => LoopDevices.IsAttachedTo(loop, identity))];
-    }
-
-    // The pools' files decide. Only before the first scan, when no pool is known, the loop device itself says where its
-    // file is, and the file whose it is.
-    private (LoopDevice Loop, FileIdentity File)? FindLoop(string volumeId)
-    {
-        var pools = _pools;
-        var known = pools.Values.Select(pool => TryIdentify(PathOf(pool, volumeId), volumeId)).OfType<FileIdentity>().ToList();
-        FileIdentity? identity = null;
-        var loop = _loops.Find(VolumeFile.NameOf(volumeId), candidate =>
-        {
-            identity = pools.Count > 0
-                ? known.Cast<FileIdentity?>().FirstOrDefault(file => LoopDevices.IsAttachedTo(candidate, file!.Value))
-                : TryIdentify(candidate.BackingPath, volumeId);
-            return identity is { } file && LoopDevices.IsAttachedTo(candidate, file) && LoopDevices.IsPlain(candidate);
-        });
-        return loop is not null && identity is { } found ? (loop, found) : null;
-    }
-
-    private static FileIdentity? TryIdentify(string path, string volumeId)
-    {
-        try
-        {
-            using var file = VolumeFile.TryOpen(null, path, volumeId);
-            return file?.Identity;
-        }
-        catch (StorageException)
-        {
-            // Not ours, so not this volume.
-            return null;
-        }
-    }
-
     private static DiskVolume Describe(FilePool pool, VolumeFile file) =>
-        FilePoolView.Describe(pool, file.Info, FindLoops(file).FirstOrDefault());
+        FilePoolView.Describe(pool, file.Info, VolumeLoops.FindAll(file).FirstOrDefault());
 
     private static VolumeDevice Describe(LoopDevice loop) =>
         new(loop.Path, loop.Number.Major, loop.Number.Minor, BlockDeviceNode.BytesOf(loop.Number));
@@ -302,22 +280,4 @@ internal sealed partial class FileBackend : IPoolBackend
             : throw new StorageException(StorageErrorCode.InvalidArgument, "A volume's size must be positive.");
 
     private void LogForeign(string file, string reason) => LogForeignFile(_logger, file, reason);
-
-    /// <summary>What a pool can still promise within one batch.</summary>
-    private sealed class FileRoom(FilePool pool, long freeBytes)
-    {
-        private long _free = freeBytes;
-
-        public void Demand(long bytes, string what)
-        {
-            if (bytes > _free)
-            {
-                throw new StorageException(
-                    StorageErrorCode.ResourceExhausted,
-                    $"Cannot {what}: pool '{pool.Name}' ({pool.Directory}) has {Math.Max(0, _free)} bytes left to promise.");
-            }
-        }
-
-        public void Take(long bytes) => _free -= bytes;
-    }
 }

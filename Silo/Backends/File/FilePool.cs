@@ -15,9 +15,15 @@ internal sealed record FilePool(string Name, string Directory, long LimitBytes, 
     public static FilePool Of(DiskGroup group) => new(
         group.Name, group.Directory.Length > 1 ? group.Directory.TrimEnd('/') : group.Directory, group.CapacityBytes, group.ReserveBytes);
 
-    /// <summary>Opens the directory, after making it if it is missing.</summary>
+    public string PathOf(string volumeId) => Directory + "/" + VolumeFile.NameOf(volumeId);
+
+    /// <summary>Opens the directory.</summary>
+    /// <param name="make">
+    /// Make it if it is missing. Only scans do: a directory that went missing later may be on a disk that is not mounted
+    /// now, and volumes that were on it are not gone.
+    /// </param>
     /// <exception cref="StorageException">FailedPrecondition when it cannot be trusted with volumes.</exception>
-    public SafeFileHandle OpenDirectory()
+    public SafeFileHandle OpenDirectory(bool make = false)
     {
         if (!Directory.StartsWith('/') || Directory.Length < 2 || Directory[1..].Split('/').Any(part => part is "" or "." or ".."))
             throw Unusable("it is not an absolute path without '.' and '..'");
@@ -27,12 +33,15 @@ internal sealed record FilePool(string Name, string Directory, long LimitBytes, 
             ?? throw Unusable($"its parent {parentPath} does not exist on this node; make it, or mount its disk");
         var name = Path.GetFileName(Directory);
         var handle = LinuxFile.TryOpen(parent, name, OpenFlags.Directory | OpenFlags.NoFollow, out var errno);
-        if (handle is null && errno == Errno.ENOENT)
+        if (handle is null && errno == Errno.ENOENT && make)
         {
             LinuxFile.MakeDirectory(parent, name, OwnerOnly);
             LinuxFile.Flush(parent);
             handle = LinuxFile.TryOpen(parent, name, OpenFlags.Directory | OpenFlags.NoFollow, out errno);
         }
+
+        if (handle is null && errno == Errno.ENOENT)
+            throw Unusable("it does not exist (any more); is its disk mounted?");
 
         if (handle is null)
         {

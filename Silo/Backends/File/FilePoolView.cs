@@ -19,14 +19,16 @@ internal sealed class FilePoolView : IDisposable
     }
 
     /// <summary>Looks at all pools; one that cannot be used has a problem and hides no other.</summary>
-    public static FilePoolView Open(IReadOnlyList<FilePool> pools, Action<string, string> onForeign)
+    /// <param name="make">Make directories that are missing.</param>
+    /// <param name="onForeign">Told the name of each file that only looks like a volume, and why it is none.</param>
+    public static FilePoolView Open(IReadOnlyList<FilePool> pools, bool make, Action<string, string> onForeign)
     {
         var view = new FilePoolView();
         foreach (var pool in pools)
         {
             try
             {
-                view.Add(pool, onForeign);
+                view.Add(pool, make, onForeign);
             }
             catch (Exception e) when (e is StorageException or IOException or UnauthorizedAccessException)
             {
@@ -79,7 +81,7 @@ internal sealed class FilePoolView : IDisposable
     {
         Key = new DiskVolumeKey(file.VolumeId, pool.Name, file.Generation),
         Bytes = file.Status.Bytes,
-        DevicePath = loop?.Path ?? FileBackend.PathOf(pool, file.VolumeId),
+        DevicePath = loop?.Path ?? pool.PathOf(file.VolumeId),
     };
 
     public void Dispose()
@@ -88,9 +90,9 @@ internal sealed class FilePoolView : IDisposable
             pool.Dispose();
     }
 
-    private void Add(FilePool pool, Action<string, string> onForeign)
+    private void Add(FilePool pool, bool make, Action<string, string> onForeign)
     {
-        var directory = pool.OpenDirectory();
+        var directory = pool.OpenDirectory(make);
         try
         {
             var status = LinuxFile.Status(directory);

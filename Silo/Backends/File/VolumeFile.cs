@@ -22,6 +22,7 @@ internal sealed class VolumeFile : IDisposable
     private const string Extension = ".img";
     private const string VolumeAttribute = "user.carina.volume";
     private const string GenerationAttribute = "user.carina.generation";
+    private const string FormattedAttribute = "user.carina.formatted";
     private const uint OwnerOnly = 0x180;
 
     private VolumeFile(SafeFileHandle handle, string volumeId, long generation)
@@ -112,6 +113,15 @@ internal sealed class VolumeFile : IDisposable
     {
         using var file = OpenTemporary(directory);
         SetIdentity(file, "rehearsal", 0);
+    }
+
+    /// <summary>Whether a file system was made in it; survives everything but the file's deletion.</summary>
+    public bool WasFormatted => LinuxFile.GetAttribute(Handle, FormattedAttribute) is not null;
+
+    public void RememberFormatted()
+    {
+        LinuxFile.SetAttribute(Handle, FormattedAttribute, "yes");
+        LinuxFile.Flush(Handle);
     }
 
     public void Grow(long bytes)

@@ -197,16 +197,34 @@ public sealed class NodeVolumesSafetyTests : IDisposable
     }
 
     [Theory]
-    [InlineData(126, new byte[] { 1 }, "xfs")]
-    [InlineData(1024 + 56, new byte[] { 0, 0 }, "ext4")]
-    public async Task Killed_while_making_the_file_system(int offset, byte[] bytes, string fileSystem)
+    [InlineData("xfs", 126, 1)]
+    [InlineData("ext4", 0, 4096)]
+    public async Task Killed_while_making_the_file_system(string fileSystem, int offset, int count)
     {
-        // What mkfs has written by then: XFS marked as in progress, ext4 without its magic number.
+        // What mkfs has written when it is killed at its last step: XFS is marked as in progress, ext4 lacks its first block.
         var file = await _node.CreateAsync();
-        TestHost.Run("mkfs." + fileSystem, "-q", file);
-        await NodeVolumesRefusalTests.Poke(file, offset, bytes);
+        TestHost.Run("mkfs." + fileSystem, fileSystem == "ext4" ? ["-q", "-F", "-b", "4096", file] : ["-q", file]);
+        await NodeVolumesRefusalTests.Poke(file, offset, [.. Enumerable.Repeat((byte)(count == 1 ? 1 : 0), count)]);
         await _node.StageAsync(fileSystem);
         Assert.Equal(fileSystem, TestHost.Run("findmnt", "-no", "FSTYPE", _node.Staging()));
+    }
+
+    [Theory]
+    [InlineData("ext4", 4096)]
+    [InlineData("xfs", 4096)]
+    [InlineData("btrfs", 1 << 20)]
+    public async Task A_file_system_whose_head_was_lost_is_not_taken_for_a_new_volume(string fileSystem, int lost)
+    {
+        var file = await _node.CreateAsync();
+        await _node.StageAsync(fileSystem);
+        await File.WriteAllTextAsync(_node.Staging() + "/data", "kept");
+        await _node.UnstageAsync();
+        await NodeVolumesRefusalTests.Poke(file, 0, new byte[lost]);
+        var before = TestHost.Run("sha256sum", file);
+        _node.Restart();
+        await NodeHost.AssertFailsAsync(StorageErrorCode.FailedPrecondition, () => _node.StageAsync(fileSystem));
+        Assert.Equal(before, TestHost.Run("sha256sum", file));
+        Assert.Empty(_node.Mounted);
     }
 
     [Fact]

@@ -392,6 +392,19 @@ public sealed class FileBackendTests : IDisposable
     }
 
     [Fact]
+    public async Task Volumes_of_a_directory_that_went_missing_are_not_taken_for_deleted()
+    {
+        await ScanAsync();
+        await CreateAsync(Key(), 64 * MiB);
+        Directory.Move(PoolDirectory, _host.Combine("unmounted"));
+        await AssertRefusedAsync(StorageErrorCode.FailedPrecondition, PoolCommandKind.Delete, Key());
+        await AssertRefusedAsync(StorageErrorCode.FailedPrecondition, PoolCommandKind.Create, Key("volume-b"), 4 * MiB);
+        Assert.False(Directory.Exists(PoolDirectory));
+        Directory.Move(_host.Combine("unmounted"), PoolDirectory);
+        Assert.Single((await ScanAsync()).Volumes);
+    }
+
+    [Fact]
     public async Task A_fresh_device_has_the_kernels_read_ahead_whatever_it_was_before()
     {
         await ScanAsync();
