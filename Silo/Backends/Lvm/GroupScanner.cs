@@ -104,7 +104,12 @@ internal sealed partial class GroupScanner(
     // -qq answers every question with no, such as whether to overwrite a signature that appeared meanwhile.
     private async Task<bool> MakeAsync(DiskGroup group, List<string> disks)
     {
-        await RunAsync("vgcreate", ["-qq", "--addtag", LvmIdentity.OwnerTag, group.Name, .. disks]).ConfigureAwait(false);
+        // LVM refuses a name that is a directory in /dev. Where nodes share a kernel it may be their neighbour's group,
+        // so LVM is shown another directory; without the kernel's mapper, which it needs for nothing here.
+        string[] elsewhere = allowed.Restrict
+            ? ["--driverloaded", "n", "--config", $"devices/dir={session.Configuration.SystemDirectory}"]
+            : [];
+        await RunAsync("vgcreate", ["-qq", .. elsewhere, "--addtag", LvmIdentity.OwnerTag, group.Name, .. disks]).ConfigureAwait(false);
         LogMade(logger, group.Name, string.Join(", ", disks.Select(session.Configuration.DeviceOf)));
         return true;
     }
