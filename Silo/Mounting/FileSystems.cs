@@ -86,10 +86,12 @@ internal sealed partial class FileSystems(
     private async Task GrowExt4Async(VolumeDevice device, string mountPoint)
     {
         using var root = LinuxFile.Open(null, mountPoint, OpenFlags.Directory | OpenFlags.NoFollow);
-        if (Libc.FStatVfs(root, out var usage) != 0)
-            throw LinuxError.Last($"read the size of the file system at {mountPoint}");
+        var size = Ext4Size.Read(device.Path);
+        var blocks = device.Bytes / size.BlockBytes;
 
-        await calls.ResizeExt4Async(root, (ulong)device.Bytes / usage.BlockSize, mountPoint).ConfigureAwait(false);
+        // Growing asks for CAP_SYS_RESOURCE even where there is nothing to grow.
+        if (size.Blocks < blocks)
+            await calls.ResizeExt4Async(root, (ulong)blocks, mountPoint).ConfigureAwait(false);
     }
 
     // What was formatted once and then damaged must not be taken for new. lvcreate zeroes the first 4 KiB of each new
