@@ -16,7 +16,7 @@ internal static class VolumeCompatibility
         }
 
         var sameRequest = record.RequestedBytes == request.RequiredBytes && record.LimitBytes == request.LimitBytes;
-        var size = record.State == VolumeState.Ready ? record.Bytes : record.RequestedBytes;
+        var size = record.State == VolumeState.Ready ? record.Bytes : record.TargetBytes;
         var fits = size >= request.RequiredBytes && (request.LimitBytes == 0 || size <= request.LimitBytes);
         var difference =
             record.Name != request.Name ? $"its name is '{record.Name}'"

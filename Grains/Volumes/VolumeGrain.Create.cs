@@ -1,3 +1,4 @@
+using Carina.Grains.Agents;
 using Carina.Grains.Errors;
 using Carina.Grains.Nodes;
 using Carina.Grains.Placement;
@@ -16,36 +17,37 @@ internal sealed partial class VolumeGrain
             {
                 return _record;
             }
+
+            await KeepOrLeavePlaceAsync(cancellationToken);
         }
 
-        var refused = new HashSet<(string Node, string Pool)>();
+        var refused = new List<PlacementCandidate>();
         while (true)
         {
-            var bytes = await ReserveAgainAsync(cancellationToken)
-                ?? await PlaceAsync(request, refused, cancellationToken);
-            var place = _record!;
+            if (_record is null or { NodeName: "" })
+            {
+                await PlaceAsync(request, refused, cancellationToken);
+            }
+
+            var place = new PlacementCandidate(_record!.NodeName, _record.Pool, _record.Policy, 0);
             try
             {
-                return await MakeAsync(bytes, cancellationToken);
+                return await MakeAsync(cancellationToken);
             }
             catch (StorageException exception) when (exception.Code == StorageErrorCode.ResourceExhausted)
             {
                 // The disk is fuller than the ledger knew. Nothing was made there; look elsewhere.
                 LogPoolFull(Id, place.NodeName, place.Pool, exception.Message);
-                refused.Add((place.NodeName, place.Pool));
-                await Ledger(place.NodeName).ReleaseAsync(Id, place.Generation, cancellationToken);
-                await WriteAsync(place with { NodeName = "", Pool = "" });
+                refused.Add(place);
+                await Ledger(place.NodeName).ReleaseAsync(Id, _record.Generation, cancellationToken);
+                await WriteAsync(_record with { NodeName = "", Pool = "" });
             }
         }
     }
 
-    /// <summary>
-    /// Chooses a place, records the intent and reserves there, in this order: whoever repeats the call after a crash
-    /// finds the place in the record, so no promise is left behind on another node.
-    /// </summary>
-    /// <returns>Bytes reserved.</returns>
-    private async Task<long> PlaceAsync(
-        CreateVolume request, HashSet<(string Node, string Pool)> refused, CancellationToken cancellationToken)
+    /// <summary>Chooses a place, reserves there and records the intent.</summary>
+    private async Task PlaceAsync(
+        CreateVolume request, List<PlacementCandidate> refused, CancellationToken cancellationToken)
     {
         var generation = (_record?.Generation ?? 0) + 1;
         var ranking = await GrainFactory.GetGrain<IPlacementGrain>(0).RankAsync(
@@ -58,17 +60,25 @@ internal sealed partial class VolumeGrain
                 Preferred = request.Preferred,
             },
             cancellationToken);
-        foreach (var candidate in ranking.Candidates.Where(c => !refused.Contains((c.NodeName, c.Pool))))
+        foreach (var candidate in ranking.Candidates)
         {
-            await WriteAsync(NewRecord(request, candidate, generation));
-            crash.Reached("create.recorded", Id);
-            var reservation = await Ledger(candidate.NodeName).ReserveAsync(
-                new Reservation(Key, request.RequiredBytes, request.LimitBytes), cancellationToken);
-            if (reservation.Outcome == ReservationOutcome.Reserved)
+            if (refused.Any(r => r.NodeName == candidate.NodeName && r.Pool == candidate.Pool))
             {
-                crash.Reached("create.reserved", Id);
-                return reservation.Bytes;
+                continue;
             }
+
+            var key = new DiskVolumeKey(Id, candidate.Pool, generation);
+            var reservation = await Ledger(candidate.NodeName).ReserveAsync(
+                new Reservation(key, request.RequiredBytes, request.LimitBytes), cancellationToken);
+            if (reservation.Outcome != ReservationOutcome.Reserved)
+            {
+                continue;
+            }
+
+            crash.Reached("create.reserved", Id);
+            await WriteAsync(NewRecord(request, candidate, generation, reservation.Bytes));
+            crash.Reached("create.recorded", Id);
+            return;
         }
 
         await ForgetAsync();
@@ -76,10 +86,10 @@ internal sealed partial class VolumeGrain
     }
 
     /// <summary>Makes the recorded volume on its node and confirms it.</summary>
-    private async Task<VolumeRecord> MakeAsync(long bytes, CancellationToken cancellationToken)
+    private async Task<VolumeRecord> MakeAsync(CancellationToken cancellationToken)
     {
         var record = _record!;
-        var made = await executor.CreateAsync(record.NodeName, Key, bytes, cancellationToken);
+        var made = await executor.CreateAsync(record.NodeName, Key, record.TargetBytes, cancellationToken);
         crash.Reached("create.on-disk", Id);
         await Ledger(record.NodeName).ConfirmAsync(Key, made.Bytes, cancellationToken);
         crash.Reached("create.confirmed", Id);
@@ -94,24 +104,24 @@ internal sealed partial class VolumeGrain
     }
 
     /// <summary>
-    /// Resumes a creation where it was recorded: renews the promise there, or gives the place up when its node is gone
-    /// or has no room any more. Nobody was ever told of the volume, so a copy left behind holds nobody's data.
+    /// Before resuming a creation: renews its promise, or gives the place up when its node is gone or has no room any
+    /// more. Nobody was ever told of the volume, so a copy left behind holds nobody's data.
     /// </summary>
-    /// <returns>Bytes reserved; null when a place must be chosen.</returns>
-    private async Task<long?> ReserveAgainAsync(CancellationToken cancellationToken)
+    private async Task KeepOrLeavePlaceAsync(CancellationToken cancellationToken)
     {
-        if (_record is not { NodeName.Length: > 0 } record)
+        var record = _record!;
+        if (record.NodeName.Length == 0)
         {
-            return null;
+            return;
         }
 
         if (directory.LiveNodes.Contains(record.NodeName))
         {
             var renewed = await Ledger(record.NodeName).ReserveAsync(
-                new Reservation(Key, record.RequestedBytes, record.LimitBytes), cancellationToken);
+                new Reservation(Key, record.TargetBytes, 0), cancellationToken);
             if (renewed.Outcome == ReservationOutcome.Reserved)
             {
-                return renewed.Bytes;
+                return;
             }
         }
 
@@ -122,11 +132,10 @@ internal sealed partial class VolumeGrain
             Abandoned = [.. record.Abandoned, new(record.NodeName, record.Pool, record.Generation)],
         });
         await CleanUpAsync(cancellationToken);
-        return null;
     }
 
     private VolumeRecord NewRecord(
-        CreateVolume request, PlacementCandidate place, long generation) => new()
+        CreateVolume request, PlacementCandidate place, long generation, long bytes) => new()
         {
             VolumeId = Id,
             Name = request.Name,
@@ -135,7 +144,7 @@ internal sealed partial class VolumeGrain
             Pool = place.Pool,
             Policy = place.Policy,
             Bytes = 0,
-            TargetBytes = 0,
+            TargetBytes = bytes,
             Generation = generation,
             Access = request.Access,
             FileSystem = request.FileSystem,
@@ -150,14 +159,8 @@ internal sealed partial class VolumeGrain
     /// <summary>Drops the record of a volume that could not be made, unless something may be left of it somewhere.</summary>
     private async Task ForgetAsync()
     {
-        if (_record is null)
+        if (_record is null || _record.Abandoned.Count > 0)
         {
-            return;
-        }
-
-        if (_record.Abandoned.Count > 0)
-        {
-            await WriteAsync(_record with { NodeName = "", Pool = "" });
             return;
         }
 

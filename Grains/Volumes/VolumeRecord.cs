@@ -7,7 +7,7 @@ namespace Carina.Grains.Volumes;
 [Alias("carina.VolumeState")]
 public enum VolumeState
 {
-    /// <summary>Node and pool are chosen; capacity may or may not be reserved, the disk may or may not have it yet.</summary>
+    /// <summary>Node and pool are chosen and capacity is reserved; the disk may or may not have the volume yet.</summary>
     Creating,
 
     /// <summary>The disk has the volume and the ledger has confirmed it.</summary>
@@ -57,7 +57,7 @@ public sealed record VolumeRecord
     [Id(6)]
     public required long Bytes { get; init; }
 
-    /// <summary>Size in bytes that an expansion under way is heading for; equal to <see cref="Bytes"/> otherwise.</summary>
+    /// <summary>Size in bytes that an expansion under way is heading for; equal to <see cref="Bytes"/> at rest.</summary>
     [Id(7)]
     public required long TargetBytes { get; init; }
 

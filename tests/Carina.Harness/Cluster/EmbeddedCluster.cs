@@ -125,6 +125,12 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     public Task<IReadOnlyList<string>> FindDriverLeftoversAsync(CancellationToken cancellationToken) =>
         LeftoverInspector.FindOfDriverAsync(this, cancellationToken);
 
+    /// <summary>
+    /// Unmounts and removes what is below the kubelets' roots without asking the driver, for what a failed test left.
+    /// </summary>
+    public Task<IReadOnlyList<string>> ClearKubeletsAsync() =>
+        LeftoverInspector.ClearAsync([.. _nodes.Select(n => n.Kubelet.Root)]);
+
     /// <summary>Ends everything and takes everything away; says what could not be.</summary>
     public async Task<IReadOnlyList<string>> RemoveAsync()
     {
@@ -180,7 +186,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
             parent = "/tmp";
         }
 
-        var directory = Path.Combine(parent, $"carina-{Path.GetRandomFileName()[..6]}");
+        var directory = Path.Combine(parent, $"carina-lab-{Path.GetRandomFileName()[..6]}");
         return System.IO.Directory.Exists(directory)
             ? throw new HarnessException($"{directory} exists already; try again.")
             : System.IO.Directory.CreateDirectory(

@@ -42,6 +42,9 @@ internal sealed class MemberFiles(ClusterOptions options, string directory)
             new Dictionary<string, string>(options.Environment)
             {
                 [LaboratoryMark.Variable] = directory,
+                ["Logging__LogLevel__Microsoft.AspNetCore"] = "Warning",
+                ["Logging__LogLevel__Orleans"] = "Warning",
+                ["Logging__LogLevel__Polly"] = "Warning",
                 ["Logging__Console__FormatterName"] = "simple",
                 ["Logging__Console__FormatterOptions__SingleLine"] = "true",
                 ["Logging__Console__FormatterOptions__TimestampFormat"] = "HH:mm:ss.fff ",

@@ -163,9 +163,14 @@ public sealed class KubeletSim(string root, CsiClient node)
             throw new HarnessException($"Something is still mounted at or below {path}.");
         }
 
+        if (!Directory.Exists(path))
+        {
+            return;
+        }
+
         // Another pod's device file may share the directory.
         File.Delete(Path.Combine(path, "vol_data.json"));
-        if (Directory.Exists(path) && !Directory.EnumerateFileSystemEntries(path).Any())
+        if (!Directory.EnumerateFileSystemEntries(path).Any())
         {
             Directory.Delete(path);
         }

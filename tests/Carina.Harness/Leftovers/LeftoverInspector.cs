@@ -17,7 +17,7 @@ internal static class LeftoverInspector
         foreach (var node in cluster.Nodes)
         {
             found.AddRange((await node.Storage.ListVolumesAsync(cancellationToken))
-                .Select(volume => $"{node.Name}: volume {volume} on disk"));
+                .Select(volume => $"{node.Name}: volume {volume.Key} on disk"));
             found.AddRange(MountTable.Below(node.Kubelet.Root).Select(m => $"{node.Name}: mount {m.MountPoint}"));
             found.AddRange(Directory.EnumerateFiles(node.Kubelet.Root, "*", SearchOption.AllDirectories)
                 .Select(file => $"{node.Name}: file {file}"));
@@ -36,11 +36,7 @@ internal static class LeftoverInspector
         string directory, IEnumerable<string> kubeletRoots, IEnumerable<NodeStorage> storages)
     {
         var problems = new List<string>();
-        foreach (var mount in kubeletRoots.SelectMany(MountTable.Below).Reverse())
-        {
-            await TryAsync(problems, () => Command.RunAsync("umount", [mount.MountPoint], CancellationToken.None));
-        }
-
+        await UnmountAsync(problems, kubeletRoots);
         foreach (var storage in storages)
         {
             await TryAsync(problems, () => storage.RemoveAsync(CancellationToken.None));
@@ -56,6 +52,22 @@ internal static class LeftoverInspector
         return problems;
     }
 
+    /// <summary>Takes everything away from below kubelets' roots, without asking the driver.</summary>
+    public static async Task<IReadOnlyList<string>> ClearAsync(IReadOnlyList<string> kubeletRoots)
+    {
+        var problems = new List<string>();
+        await UnmountAsync(problems, kubeletRoots);
+        foreach (var root in kubeletRoots.Where(r => MountTable.Below(r).Count == 0))
+        {
+            foreach (var directory in Directory.EnumerateDirectories(root))
+            {
+                await TryAsync(problems, () => Task.Run(() => Directory.Delete(directory, recursive: true)));
+            }
+        }
+
+        return problems;
+    }
+
     /// <summary>Traces of a laboratory that should be gone.</summary>
     public static IReadOnlyList<string> Find(string directory) =>
     [
@@ -64,6 +76,14 @@ internal static class LeftoverInspector
         .. LaboratoryMark.FindProcesses(directory).Select(p => $"process {p}"),
         .. Directory.Exists(directory) ? new[] { $"directory {directory}" } : [],
     ];
+
+    private static async Task UnmountAsync(List<string> problems, IEnumerable<string> roots)
+    {
+        foreach (var mount in roots.SelectMany(MountTable.Below).Reverse())
+        {
+            await TryAsync(problems, () => Command.RunAsync("umount", [mount.MountPoint], CancellationToken.None));
+        }
+    }
 
     // Device-mapper devices on a disk (/sys/block/loop7/holders/dm-3).
     private static IEnumerable<string> Holders(LoopDisk disk) =>

@@ -52,14 +52,11 @@ internal sealed class FilePolicy : StoragePolicy
         }
 
         // Files of volumes bear the handle; what the driver keeps beside them does not count.
-        public override Task<IReadOnlyList<string>> ListVolumesAsync(CancellationToken cancellationToken) =>
-            Task.FromResult<IReadOnlyList<string>>(
-            [
-                .. Directory.EnumerateFiles(_pool, "*", SearchOption.AllDirectories)
-                    .Select(path => Path.GetRelativePath(_pool, path))
-                    .Where(name => name.Contains("volume-", StringComparison.Ordinal))
-                    .Order(StringComparer.Ordinal),
-            ]);
+        public override Task<IReadOnlyDictionary<string, long>> ListVolumesAsync(CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyDictionary<string, long>>(
+                new DirectoryInfo(_pool).EnumerateFiles("*", SearchOption.AllDirectories)
+                    .Where(file => file.Name.Contains("volume-", StringComparison.Ordinal))
+                    .ToDictionary(file => Path.GetRelativePath(_pool, file.FullName), file => file.Length));
 
         public override async Task RemoveAsync(CancellationToken cancellationToken)
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Carina.Harness.Disks;
 using Carina.Harness.Processes;
@@ -51,10 +52,14 @@ internal sealed class LvmPolicy : StoragePolicy
 
         public override IReadOnlyList<string> SiloArguments => ["--lvm-devices", string.Join(',', Patterns)];
 
-        public override async Task<IReadOnlyList<string>> ListVolumesAsync(CancellationToken cancellationToken)
+        public override async Task<IReadOnlyDictionary<string, long>> ListVolumesAsync(CancellationToken cancellationToken)
         {
-            var output = await LvmAsync("lvs", ["--noheadings", "--options", "vg_name,lv_name", "--separator", "/"], cancellationToken);
-            return Lines(output);
+            var output = await LvmAsync(
+                "lvs",
+                ["--noheadings", "--options", "lv_name,lv_size", "--units", "b", "--nosuffix", "--separator", ":"],
+                cancellationToken);
+            return Lines(output).Select(line => line.Split(':'))
+                .ToDictionary(cells => cells[0], cells => long.Parse(cells[1], CultureInfo.InvariantCulture));
         }
 
         public override async Task RemoveAsync(CancellationToken cancellationToken)

@@ -14,8 +14,11 @@ public abstract class NodeStorage
     /// <summary>Command line that the node's silo needs for these disks.</summary>
     public abstract IReadOnlyList<string> SiloArguments { get; }
 
-    /// <summary>Volumes that the disks hold by name; asks the disks, not the driver.</summary>
-    public abstract Task<IReadOnlyList<string>> ListVolumesAsync(CancellationToken cancellationToken);
+    /// <summary>
+    /// Volumes that the disks hold, by the name they have there (which contains the handle), with their sizes in bytes.
+    /// Asks the disks, not the driver.
+    /// </summary>
+    public abstract Task<IReadOnlyDictionary<string, long>> ListVolumesAsync(CancellationToken cancellationToken);
 
     /// <summary>Takes pool and disks away, whatever the driver left in them. Nothing may be mounted any more.</summary>
     public abstract Task RemoveAsync(CancellationToken cancellationToken);

@@ -12,8 +12,9 @@ public abstract class StoragePolicy
     /// <summary>The policy that this kernel can run, LVM where there is a choice.</summary>
     public static StoragePolicy Default => HasDeviceMapper ? Lvm : File;
 
-    /// <summary>Whether this kernel has device-mapper.</summary>
-    public static bool HasDeviceMapper => System.IO.File.Exists("/dev/mapper/control");
+    /// <summary>Whether this kernel has device-mapper. The device node proves nothing: LVM's tools make it anywhere.</summary>
+    public static bool HasDeviceMapper { get; } = System.IO.File.ReadLines("/proc/misc")
+        .Any(line => line.EndsWith(" device-mapper", StringComparison.Ordinal));
 
     /// <summary>Value of <c>policy</c> in <c>config.json</c>.</summary>
     public abstract string Name { get; }

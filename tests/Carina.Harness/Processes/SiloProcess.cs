@@ -33,6 +33,20 @@ public sealed class SiloProcess : IAsyncDisposable
     /// <summary>Exit status; 137 after SIGKILL.</summary>
     public int ExitCode => _process.ExitCode;
 
+    /// <summary>
+    /// Page faults of the processes it has started and seen end: the same number twice means that none was started in
+    /// between (cminflt of proc_pid_stat(5)).
+    /// </summary>
+    public long ChildrenFaults
+    {
+        get
+        {
+            // The fields are counted from behind the name, which may hold anything.
+            var stat = File.ReadAllText($"/proc/{Id}/stat");
+            return long.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[8], CultureInfo.InvariantCulture);
+        }
+    }
+
     /// <summary>Starts <c>dotnet ASSEMBLY ARGUMENTS</c>.</summary>
     public static SiloProcess Start(
         string name,

@@ -131,7 +131,7 @@ internal sealed class ClusterLife(RunOptions options, IScreen screen)
             var onDisk = await node.Storage.ListVolumesAsync(cancellationToken);
             return !after.SequenceEqual(ledger) ? throw new HarnessException(
                     $"Capacities are {string.Join(", ", after)} bytes; they were {string.Join(", ", ledger)}.")
-                : !onDisk.SequenceEqual(disk) ? throw new HarnessException(
+                : !onDisk.ToHashSet().SetEquals(disk) ? throw new HarnessException(
                     $"The disk holds {string.Join(", ", onDisk)}; it held {string.Join(", ", disk)}.")
                 : $"{volumes.Count} volumes, checksums as written, capacities as before";
         });

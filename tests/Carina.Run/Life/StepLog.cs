@@ -19,7 +19,7 @@ internal sealed class StepLog(IScreen screen)
         }
         catch (Exception exception)
         {
-            Add(succeeded: false, exception.Message);
+            Add(succeeded: false, exception.Message.Split('\n')[0]);
             throw;
         }
 
