@@ -40,17 +40,18 @@ internal sealed record Arm(string Name, int Volumes, Func<Task> RunAsync, Func<T
 internal static class Measurement
 {
     /// <summary>Measures every arm once per round, after one round that does not count.</summary>
-    public static async Task RunAsync(IReadOnlyList<Arm> arms, int rounds)
+    public static async Task RunAsync(IReadOnlyList<Arm> arms, int rounds, CancellationToken cancellationToken)
     {
         for (var round = -1; round < rounds; round++)
         {
             // Each arm in each place: what the one before it left in caches is everybody's turn.
             for (var i = 0; i < arms.Count; i++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
                 await arms[(i + Math.Max(0, round)) % arms.Count].MeasureAsync(round >= 0);
+            }
 
-            await Console.Error.WriteAsync(round < 0 ? "warmed up" : $"\rround {round + 1} of {rounds}");
+            await Console.Error.WriteLineAsync(round < 0 ? "warmed up" : $"round {round + 1} of {rounds}");
         }
-
-        await Console.Error.WriteLineAsync();
     }
 }
