@@ -31,6 +31,9 @@ public sealed record ClusterOptions
     /// <summary>Most volumes a node may have published.</summary>
     public int MaxVolumesPerNode { get; init; } = 1000;
 
+    /// <summary>Directories below which paths are accepted, beside each node's kubelet directory.</summary>
+    public IReadOnlyList<string> MorePathRoots { get; init; } = [];
+
     /// <summary>How long all processes may take until they are ready and their pools are discovered.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(3);
 

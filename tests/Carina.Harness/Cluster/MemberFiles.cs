@@ -35,7 +35,7 @@ internal sealed class MemberFiles(ClusterOptions options, string directory)
                 "--port", port.ToString(CultureInfo.InvariantCulture),
                 "--csi-socket", socket,
                 "--config", config,
-                "--path-roots", kubelet,
+                "--path-roots", string.Join(':', [kubelet, .. options.MorePathRoots]),
                 "--max-volumes", options.MaxVolumesPerNode.ToString(CultureInfo.InvariantCulture),
                 .. storage?.SiloArguments ?? [],
             ],

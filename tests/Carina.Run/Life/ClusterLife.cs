@@ -8,9 +8,6 @@ namespace Carina.Run.Life;
 /// <summary>A cluster from its start to its end, with a volume of each kind in between.</summary>
 internal sealed class ClusterLife(RunOptions options, IScreen screen)
 {
-    private const long DiskBytes = 2L << 30;
-    private const int NodeCount = 3;
-
     // The smallest xfs has 300 MiB (mkfs.xfs since 6.0).
     private static readonly VolumeRequest[] _kinds =
     [
@@ -53,8 +50,16 @@ internal sealed class ClusterLife(RunOptions options, IScreen screen)
         await _log.RunAsync("start, discover pools", "", async () =>
         {
             _cluster = await EmbeddedCluster.StartAsync(
-                new() { Policy = options.Policy, Nodes = NodeSpec.Many(NodeCount, DiskBytes) }, cancellationToken);
-            return $"{NodeCount} nodes and a controller, policy {options.Policy.Name}, in {_cluster.Directory}";
+                new()
+                {
+                    Policy = options.Policy,
+                    Nodes = NodeSpec.Many(options.Nodes, options.DiskBytes),
+                    MaxVolumesPerNode = options.MaxVolumes,
+                    // Whoever points a tool at a cluster that is kept stages and publishes below /tmp.
+                    MorePathRoots = options.Keep ? ["/tmp"] : [],
+                },
+                cancellationToken);
+            return $"{options.Nodes} node(s) and a controller, policy {options.Policy.Name}, in {_cluster.Directory}";
         });
         var rows = new List<IReadOnlyList<string>>();
         foreach (var node in Cluster.Nodes)
