@@ -17,4 +17,11 @@ internal sealed class LvmOptions
     /// its process is ended, whatever it was doing.
     /// </summary>
     public TimeSpan CommandLimit { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// Whether LVM looks for signatures in a volume that it makes, and wipes them, before udev's rules see the volume and
+    /// assemble or mount what they find in it. Takes as long as all the rest, and is for nothing where there is no udev:
+    /// whoever makes the volume zeroes its ends before handing it out.
+    /// </summary>
+    public bool WipeBeforeUdev { get; set; } = LvmConfiguration.UdevRuns;
 }

@@ -138,8 +138,8 @@ internal sealed class LvmBackend : IPoolBackend, IAsyncDisposable
 
         var disks = _scanner.PathsOf(found.Disks);
         var pool = _pools.GetOrAdd(name, _ => new LvmPool(
-            name, group, disks, OpenSession(name, "pool-" + name, restricted: true), _scanner.FindDisksAsync, _crash, _clock,
-            _loggers.CreateLogger<LvmPool>()));
+            name, group, disks, OpenSession(name, "pool-" + name, restricted: true), _options, _scanner.FindDisksAsync, _crash,
+            _clock, _loggers.CreateLogger<LvmPool>()));
         var volumes = found.Logical.Select(pool.Describe).OfType<DiskVolume>().ToList();
         pool.Update(group, disks, volumes);
 

@@ -29,11 +29,10 @@ internal sealed partial class LvmPool
         _crash.Reached("lvm.create.before", work.Id);
         for (var attempt = 0; ; attempt++)
         {
-            // LVM wipes what blkid knows before udev's rules get to see the volume and act upon it.
             var result = await AskAsync(new LvmCommand(
                 "lvcreate",
                 [
-                    "--yes", "--type", "linear", "--wipesignatures", "y", "--zero", "y",
+                    "--yes", "--type", "linear", "--zero", "y", "--wipesignatures", _options.WipeBeforeUdev ? "y" : "n",
                     "--size", string.Create(CultureInfo.InvariantCulture, $"{bytes}b"),
                     .. LvmIdentity.TagsOf(key).Append(LvmIdentity.UnfinishedTag).SelectMany(tag => new[] { "--addtag", tag }),
                     "--name", work.Id, GroupName,

@@ -15,6 +15,7 @@ internal sealed partial class LvmPool : IAsyncDisposable
     private static readonly TimeSpan _openRetryDelay = TimeSpan.FromMilliseconds(200);
 
     private readonly LvmSession _session;
+    private readonly LvmOptions _options;
     private readonly Func<string, CancellationToken, Task<IReadOnlyList<string>>> _findDisks;
     private readonly ICrashPoints _crash;
     private readonly TimeProvider _clock;
@@ -33,12 +34,14 @@ internal sealed partial class LvmPool : IAsyncDisposable
         VgReport group,
         IEnumerable<string> disks,
         LvmSession session,
+        LvmOptions options,
         Func<string, CancellationToken, Task<IReadOnlyList<string>>> findDisks,
         ICrashPoints crash,
         TimeProvider clock,
         ILogger<LvmPool> logger)
     {
-        (Name, _group, _session, _findDisks, _crash, _clock, _logger) = (name, group, session, findDisks, crash, clock, logger);
+        (Name, _group, _session, _options) = (name, group, session, options);
+        (_findDisks, _crash, _clock, _logger) = (findDisks, crash, clock, logger);
         session.Configuration.SetDevices(disks);
     }
 

@@ -10,8 +10,10 @@ namespace Carina.Silo.Backends.Lvm;
 /// </summary>
 internal static partial class SignatureEraser
 {
-    /// <summary>Bytes that are zeroed at either end.</summary>
-    public const long Margin = 1 << 20;
+    /// <summary>
+    /// Bytes that are zeroed at either end: all places that libblkid looks at (VMFS's at 2 MiB is the innermost).
+    /// </summary>
+    public const long Margin = 4 << 20;
 
     private const nuint Blkzeroout = 0x127F;
 

@@ -1,5 +1,6 @@
 using Carina.Grains.Errors;
 using Carina.Silo.Backends;
+using Carina.Silo.Backends.Lvm;
 using Carina.Silo.Tests.Linux;
 
 namespace Carina.Silo.Tests.Backends.Lvm;
@@ -201,13 +202,14 @@ public sealed class LvmBackendTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData("mkfs.ext4", "-q", "-F")]
-    [InlineData("mkfs.xfs", "-q", "-f")]
-    [InlineData("mkswap", "-q")]
-    [InlineData("pvcreate", "-q", "-y", "--config", "devices/scan_lvs=1")]
-    public async Task A_new_volume_shows_nothing_of_what_its_disk_held(string program, params string[] arguments)
+    [InlineData(false, "mkfs.ext4", "-q", "-F")]
+    [InlineData(true, "mkfs.ext4", "-q", "-F")]
+    [InlineData(false, "mkfs.xfs", "-q", "-f")]
+    [InlineData(false, "mkfs.btrfs", "-q", "-f")]
+    [InlineData(false, "pvcreate", "-q", "-y", "--config", "devices/scan_lvs=1")]
+    public async Task A_new_volume_shows_nothing_of_what_its_disk_held(bool wipeBeforeUdev, string program, params string[] arguments)
     {
-        var backend = await _lab.MakePoolAsync(512);
+        var backend = await _lab.MakePoolAsync(512, wipeBeforeUdev);
         var old = await _lab.DoAsync(backend, _lab.Create("volume-old", 400 * MiB));
         var device = backend.FindDevice("volume-old")!;
         await FillAsync(device, 0x5a);
@@ -218,8 +220,8 @@ public sealed class LvmBackendTests : IAsyncDisposable
         await _lab.DoAsync(backend, _lab.Create("volume-new", old!.Bytes));
         device = backend.FindDevice("volume-new")!;
         Assert.Equal("", TestHost.Run("wipefs", "--no-act", device.Path));
-        Assert.True(await IsZeroAsync(device, 0, (int)MiB));
-        Assert.True(await IsZeroAsync(device, device.Bytes - MiB, (int)MiB));
+        Assert.True(await IsZeroAsync(device, 0, (int)SignatureEraser.Margin));
+        Assert.True(await IsZeroAsync(device, device.Bytes - SignatureEraser.Margin, (int)SignatureEraser.Margin));
     }
 
     private static async Task FillAsync(VolumeDevice device, byte value)

@@ -55,7 +55,7 @@ public sealed class LvmLab : IAsyncDisposable
     /// <summary>A node's backend.</summary>
     /// <param name="group">The configuration in force.</param>
     /// <param name="devices">The devices that the node may look at; none means all.</param>
-    internal LvmBackend MakeBackend(DiskGroup group, string[]? devices = null, TimeSpan? idle = null)
+    internal LvmBackend MakeBackend(DiskGroup group, string[]? devices = null, TimeSpan? idle = null, bool wipeBeforeUdev = false)
     {
         var options = Options.Create(new SiloOptions
         {
@@ -68,6 +68,7 @@ public sealed class LvmLab : IAsyncDisposable
                 Directory = _host.Combine("lvm" + _backends.Count),
                 IdleTime = idle ?? TimeSpan.FromSeconds(20),
                 CommandLimit = TimeSpan.FromSeconds(30),
+                WipeBeforeUdev = wipeBeforeUdev,
             },
             new DevicePatterns(options.Value.LvmDevices),
             new DiscoveredBlankDisks(
@@ -82,10 +83,10 @@ public sealed class LvmLab : IAsyncDisposable
     }
 
     /// <summary>A backend whose pool has been made of one new disk.</summary>
-    internal async Task<LvmBackend> MakePoolAsync(long mebibytes = 256)
+    internal async Task<LvmBackend> MakePoolAsync(long mebibytes = 256, bool wipeBeforeUdev = false)
     {
         var group = Group(MakeDisk(mebibytes));
-        var backend = MakeBackend(group);
+        var backend = MakeBackend(group, wipeBeforeUdev: wipeBeforeUdev);
         var report = Assert.Single(await backend.ScanAsync([group], default));
         Assert.Equal("", report.Problem);
         return backend;
