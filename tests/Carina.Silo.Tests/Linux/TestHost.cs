@@ -25,13 +25,6 @@ public sealed class TestHost : IDisposable
 
     public string MakeDirectory(string name) => Directory.CreateDirectory(Combine(name)).FullName;
 
-    /// <summary>Whether this process has a capability, by its number (capabilities(7)).</summary>
-    public static bool HasCapability(int number)
-    {
-        var effective = File.ReadLines("/proc/self/status").First(line => line.StartsWith("CapEff:", StringComparison.Ordinal));
-        return ((Convert.ToUInt64(effective[7..].Trim(), 16) >> number) & 1) != 0;
-    }
-
     /// <summary>Runs a program and demands success; returns its trimmed output.</summary>
     public static string Run(string program, params string[] arguments)
     {

@@ -54,14 +54,18 @@ public sealed class NodeVolumesLifeTests : IDisposable
         Assert.Null(await _node.DeleteAsync());
     }
 
+    // Where this machine withholds CAP_SYS_RESOURCE, ./test runs this under a kernel of its own.
+    [Fact]
+    [Trait("Kernel", "growing-ext4")]
+    public Task An_ext4_grows_while_it_is_mounted() => GrowWhileMountedAsync("ext4");
+
     [Theory]
-    [InlineData("ext4")]
     [InlineData("xfs")]
     [InlineData("btrfs")]
-    public async Task A_file_system_grows_while_it_is_mounted(string fileSystem)
+    public Task A_file_system_grows_while_it_is_mounted(string fileSystem) => GrowWhileMountedAsync(fileSystem);
+
+    private async Task GrowWhileMountedAsync(string fileSystem)
     {
-        Assert.SkipUnless(
-            fileSystem != "ext4" || TestHost.HasCapability(24), "growing a mounted ext4 needs CAP_SYS_RESOURCE, which this machine withholds");
         await _node.CreateAsync();
         await _node.StageAsync(fileSystem);
         await _node.PublishAsync(_node.Target("reader"), fileSystem, readOnly: true);
