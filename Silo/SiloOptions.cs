@@ -40,6 +40,9 @@ public sealed class SiloOptions
     /// <summary>Path of the embedded database file.</summary>
     public string StateFile { get; set; } = "/var/lib/carina/carina.db";
 
+    /// <summary>Directory for what nobody misses after a reboot: LVM's private configuration, mounts in the making.</summary>
+    public string RunDirectory { get; set; } = "/run/carina";
+
     public string ClusterId { get; set; } = "carina";
 
     /// <summary>Address that other silos reach this one at.</summary>
@@ -62,6 +65,9 @@ public sealed class SiloOptions
     /// share one kernel (embedded mode, tests).
     /// </summary>
     public string LvmDevices { get; set; } = "";
+
+    /// <summary>This process' part of <see cref="RunDirectory"/>: nodes that share a kernel may share that too.</summary>
+    public string OwnRunDirectory => Path.Combine(RunDirectory, NodeName.Replace('/', '-'));
 
     /// <summary>The node's labels with its topology key.</summary>
     public Dictionary<string, string> NodeLabels()

@@ -31,6 +31,7 @@ public static class CarinaSilo
         ["--registration-socket"] = "Carina:RegistrationSocket",
         ["--kubelet-csi-socket"] = "Carina:KubeletCsiSocket",
         ["--state-file"] = "Carina:StateFile",
+        ["--run-directory"] = "Carina:RunDirectory",
         ["--cluster-id"] = "Carina:ClusterId",
         ["--address"] = "Carina:Address",
         ["--port"] = "Carina:Port",
@@ -87,8 +88,7 @@ public static class CarinaSilo
         builder.Services.AddNodeVolumes(new NodeVolumesOptions
         {
             AllowedRoots = PathRoots(options),
-            // Nodes that share a kernel share /run too.
-            ScratchDirectory = Path.Combine("/run/carina", options.NodeName.Replace('/', '-'), "mounts"),
+            ScratchDirectory = Path.Combine(options.OwnRunDirectory, "mounts"),
         });
     }
 

@@ -21,8 +21,7 @@ internal static class LvmBackendExtensions
         services.TryAddSingleton<IBlankDisks, DiscoveredBlankDisks>();
         services.TryAddSingleton(provider => new LvmOptions
         {
-            // Nodes that share a kernel share /run too.
-            Directory = Path.Combine("/run/carina", provider.GetRequiredService<IOptions<SiloOptions>>().Value.NodeName, "lvm"),
+            Directory = Path.Combine(provider.GetRequiredService<IOptions<SiloOptions>>().Value.OwnRunDirectory, "lvm"),
         });
         services.AddSingleton<IPoolBackend>(provider => ActivatorUtilities.CreateInstance<LvmBackend>(
             provider, new DevicePatterns(provider.GetRequiredService<IOptions<SiloOptions>>().Value.LvmDevices)));
