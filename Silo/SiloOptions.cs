@@ -61,6 +61,12 @@ public sealed class SiloOptions
     public TimeSpan ReportInterval { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
+    /// Time a silo has to answer another's probe; three misses in a row, and it is declared dead. A second finds a
+    /// powered-off node in six (measured); where processes starve for the processor, more prevents false alarms.
+    /// </summary>
+    public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
     /// Devices that LVM may look at, as regular expressions separated by commas; empty means all. For several nodes that
     /// share one kernel (embedded mode, tests).
     /// </summary>

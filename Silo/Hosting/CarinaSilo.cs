@@ -38,6 +38,7 @@ public static class CarinaSilo
         ["--path-roots"] = "Carina:PathRoots",
         ["--max-volumes"] = "Carina:MaxVolumesPerNode",
         ["--report-interval"] = "Carina:ReportInterval",
+        ["--probe-timeout"] = "Carina:ProbeTimeout",
         ["--lvm-devices"] = "Carina:LvmDevices",
     };
 
@@ -142,12 +143,12 @@ public static class CarinaSilo
             options.Role == SiloRole.Node ? options.NodeName : NodeDirectory.ControllerPrefix + options.NodeName);
         silo.ConfigureEndpoints(IPAddress.Parse(options.Address), options.Port, gatewayPort: 0);
 
-        // A silent silo is declared dead in about six seconds instead of a minute (measured; docs: limitations).
+        // By default a silent silo is declared dead in about six seconds instead of a minute (docs: limitations).
         silo.Configure<ClusterMembershipOptions>(membership =>
         {
-            membership.ProbeTimeout = TimeSpan.FromSeconds(1);
-            membership.MinProbeTimeout = TimeSpan.FromMilliseconds(500);
-            membership.MaxProbeTimeout = TimeSpan.FromSeconds(2);
+            membership.ProbeTimeout = options.ProbeTimeout;
+            membership.MinProbeTimeout = options.ProbeTimeout / 2;
+            membership.MaxProbeTimeout = options.ProbeTimeout * 2;
             membership.NumMissedProbesLimit = 3;
             membership.TableRefreshTimeout = TimeSpan.FromSeconds(10);
         });

@@ -36,6 +36,8 @@ internal sealed class MemberFiles(ClusterOptions options, string directory)
                 "--csi-socket", socket,
                 "--config", config,
                 "--path-roots", string.Join(':', [kubelet, .. options.MorePathRoots]),
+                // All members share two cores, or one, with whatever else runs: a slow one is not dead.
+                "--probe-timeout", "00:00:05",
                 "--max-volumes", options.MaxVolumesPerNode.ToString(CultureInfo.InvariantCulture),
                 .. storage?.SiloArguments ?? [],
             ],
