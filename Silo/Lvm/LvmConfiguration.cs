@@ -52,6 +52,7 @@ internal sealed class LvmConfiguration
         "activation/udev_rules=0",
     ];
 
+    private readonly Lock _links = new();
     private readonly string _hostDirectory;
     private readonly bool _restricted;
 
@@ -106,16 +107,19 @@ internal sealed class LvmConfiguration
     /// <returns>Whether they are others than before.</returns>
     public bool SetDevices(IEnumerable<string> devices)
     {
-        Directory.CreateDirectory(DeviceDirectory);
         var links = devices.Where(LvmCommand.IsSafe).Distinct(StringComparer.Ordinal).ToDictionary(PathFor, StringComparer.Ordinal);
         var changed = false;
-        foreach (var (link, device) in links)
-            changed |= Link(link, device);
-
-        foreach (var link in Directory.EnumerateFileSystemEntries(DeviceDirectory).Where(l => !links.ContainsKey(l)))
+        lock (_links)
         {
-            File.Delete(link);
-            changed = true;
+            Directory.CreateDirectory(DeviceDirectory);
+            foreach (var (link, device) in links)
+                changed |= Link(link, device);
+
+            foreach (var link in Directory.EnumerateFileSystemEntries(DeviceDirectory).Where(l => !links.ContainsKey(l)))
+            {
+                File.Delete(link);
+                changed = true;
+            }
         }
 
         return changed;

@@ -12,21 +12,38 @@ internal static class DeviceMapper
     public static VolumeDevice? Find(string group, string groupUuid, string volume)
     {
         var name = NameOf(group, volume);
-        var number = NumberOf(name) is { } direct && HasName(direct, name) ? direct : Search(name);
-        return number is { } found && BelongsTo(found, groupUuid) ? Describe(found, name) : null;
+        return FindByNode(group, groupUuid, volume)
+            ?? MappedDevices().Where(device => HasName(device, name) && BelongsTo(device, groupUuid))
+                .Select(device => Describe(device, name)).FirstOrDefault();
     }
 
-    /// <summary>Active logical volumes of this name, in any volume group; looks at every mapped device.</summary>
-    /// <param name="allows">Which of the devices below one, by path, may be ours.</param>
-    public static VolumeDevice? FindAnywhere(string volume, Func<string, bool> allows)
+    /// <summary>
+    /// As <see cref="Find"/>, but only where the device has its usual node. A process that was killed while it activated
+    /// a volume may have left the device without one.
+    /// </summary>
+    public static VolumeDevice? FindByNode(string group, string groupUuid, string volume)
+    {
+        var name = NameOf(group, volume);
+        return NumberOf(name) is { } number && HasName(number, name) && BelongsTo(number, groupUuid)
+            ? Describe(number, name)
+            : null;
+    }
+
+    /// <summary>An active logical volume of this name; looks at every mapped device.</summary>
+    /// <param name="isOurs">
+    /// Decides by the volume group's name, its uuid as device-mapper has it (<c>LVM-</c> and 32 characters), and the paths
+    /// of the devices below.
+    /// </param>
+    public static VolumeDevice? FindAnywhere(string volume, Func<string, string, IEnumerable<string>, bool> isOurs)
     {
         foreach (var device in MappedDevices())
         {
             if (BlockDeviceNode.ReadSysfs(device, "dm/name") is { } name
-                && name.EndsWith("-" + Escape(volume), StringComparison.Ordinal)
-                && Split(name)?.Volume == volume
-                && IsLvm(device)
-                && Slaves(device).All(allows))
+                && Split(name) is { } parts
+                && parts.Volume == volume
+                && BlockDeviceNode.ReadSysfs(device, "dm/uuid") is { } uuid
+                && uuid.StartsWith(LvmUuid, StringComparison.Ordinal)
+                && isOurs(parts.Group, uuid, Slaves(device)))
             {
                 return Describe(device, name);
             }
@@ -34,6 +51,9 @@ internal static class DeviceMapper
 
         return null;
     }
+
+    /// <summary>What the uuids of a volume group's mapped devices begin with.</summary>
+    public static string UuidPrefix(string groupUuid) => LvmUuid + groupUuid.Replace("-", "", StringComparison.Ordinal);
 
     /// <summary>Whether I/O to the device is held back, as it is while its table is being changed.</summary>
     public static bool IsSuspended(VolumeDevice device) =>
@@ -62,20 +82,13 @@ internal static class DeviceMapper
             : BlockDeviceNode.NumberOf(path);
     }
 
-    private static DeviceNumber? Search(string name) =>
-        MappedDevices().Where(device => HasName(device, name)).Select(device => (DeviceNumber?)device).FirstOrDefault();
-
     private static IEnumerable<DeviceNumber> MappedDevices() =>
         Directory.EnumerateDirectories("/sys/block", "dm-*").Select(ReadNumber).OfType<DeviceNumber>();
 
     private static bool HasName(DeviceNumber device, string name) => BlockDeviceNode.ReadSysfs(device, "dm/name") == name;
 
-    private static bool IsLvm(DeviceNumber device) =>
-        BlockDeviceNode.ReadSysfs(device, "dm/uuid")?.StartsWith(LvmUuid, StringComparison.Ordinal) == true;
-
     private static bool BelongsTo(DeviceNumber device, string groupUuid) =>
-        BlockDeviceNode.ReadSysfs(device, "dm/uuid")
-            ?.StartsWith(LvmUuid + groupUuid.Replace("-", "", StringComparison.Ordinal), StringComparison.Ordinal) == true;
+        BlockDeviceNode.ReadSysfs(device, "dm/uuid")?.StartsWith(UuidPrefix(groupUuid), StringComparison.Ordinal) == true;
 
     private static IEnumerable<string> Slaves(DeviceNumber device) =>
         Directory.EnumerateFileSystemEntries(BlockDeviceNode.SysfsOf(device) + "/slaves").Select(s => "/dev/" + Path.GetFileName(s));

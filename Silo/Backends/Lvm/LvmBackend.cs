@@ -84,9 +84,16 @@ internal sealed class LvmBackend : IPoolBackend, IAsyncDisposable
             await pool.CloseAsync(volumeId, cancellationToken).ConfigureAwait(false);
     }
 
-    public VolumeDevice? FindDevice(string volumeId) =>
-        _pools.Values.Select(pool => pool.FindDevice(volumeId)).FirstOrDefault(device => device is not null)
-        ?? (_pools.IsEmpty ? DeviceMapper.FindAnywhere(volumeId, _allowed.Allows) : null);
+    public VolumeDevice? FindDevice(string volumeId)
+    {
+        var pools = _pools.Values;
+        return pools.Select(pool => DeviceMapper.FindByNode(pool.GroupName, pool.GroupUuid, volumeId)).FirstOrDefault(d => d is not null)
+            ?? DeviceMapper.FindAnywhere(volumeId, (group, uuid, devices) =>
+                pools.Any(p => p.GroupName == group && uuid.StartsWith(DeviceMapper.UuidPrefix(p.GroupUuid), StringComparison.Ordinal))
+
+                // Before the first scan: any group's, if it is on devices of this node.
+                || (pools.Count == 0 && devices.All(_allowed.Allows)));
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -16,8 +16,7 @@ internal sealed partial class LvmPool
         var made = work.Where(w => w.Outcome is null).ToList();
         await Task.WhenAll(made.Select(one =>
             GuardAsync([one], () => Task.Run(() => Erase(one)), CancellationToken.None))).ConfigureAwait(false);
-        var erased = made.Where(w => w.Outcome is null).ToList();
-        if (erased.Count > 0)
+        foreach (var erased in made.Where(w => w.Outcome is null).Chunk(MaxTogether))
             await GuardAsync(erased, () => FinishAsync(erased), CancellationToken.None).ConfigureAwait(false);
     }
 
@@ -109,12 +108,12 @@ internal sealed partial class LvmPool
         _crash.Reached("lvm.create.erased", work.Id);
     }
 
-    private async Task FinishAsync(List<Work> work)
+    private async Task FinishAsync(Work[] work)
     {
-        var ids = work.ConvertAll(w => w.Id);
+        var ids = Array.ConvertAll(work, w => w.Id);
         var result = await AskAsync(Command(
             "lvchange", ["--deltag", LvmIdentity.UnfinishedTag, "--select", LvmSelection.Complete], ids)).ConfigureAwait(false);
-        var found = result.Succeeded && ids.TrueForAll(result.WasProcessed)
+        var found = result.Succeeded && Array.TrueForAll(ids, result.WasProcessed)
             ? null
             : await LookAsync(ids).ConfigureAwait(false);
         foreach (var one in work)
@@ -126,7 +125,7 @@ internal sealed partial class LvmPool
             }
         }
 
-        if (work.Exists(w => w.Outcome is null))
+        if (Array.Exists(work, w => w.Outcome is null))
             throw found!.Values.Any(v => v.GroupMissesDisks) ? DisksMissing() : result.ToException();
     }
 

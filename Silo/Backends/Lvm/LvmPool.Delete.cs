@@ -24,8 +24,7 @@ internal sealed partial class LvmPool
             // LVM gives up a whole command, silently undoing what it has said of the others, when one volume cannot be
             // removed. So the second time each is on its own.
             var isLast = attempt >= OpenRetries;
-            var steps = attempt == 0 ? [open] : open.Select(w => new List<Work> { w });
-            foreach (var step in steps)
+            foreach (var step in open.Chunk(attempt == 0 ? MaxTogether : 1))
                 await GuardAsync(step, () => RemoveAsync(step, isLast), CancellationToken.None).ConfigureAwait(false);
 
             if (attempt > 0 && work.Exists(w => w.Outcome is null))
@@ -40,7 +39,7 @@ internal sealed partial class LvmPool
     }
 
     /// <summary>Removes volumes; those that could not be removed for a reason that may pass are left open.</summary>
-    private async Task RemoveAsync(List<Work> work, bool isLast)
+    private async Task RemoveAsync(Work[] work, bool isLast)
     {
         var result = await AskAsync(RemovalOf([.. work.Select(w => (w.Command.Key, false))])).ConfigureAwait(false);
         var removed = result.Succeeded ? work.Where(w => result.WasProcessed(w.Id)).ToList() : [];

@@ -5,7 +5,8 @@ using Carina.Silo.Lvm;
 namespace Carina.Silo.Backends.Lvm;
 
 // Devices: a volume is active from its creation or from the moment that it is opened until it is closed. Nothing else
-// activates it, so after a reboot, or on a node that has lost a volume to another, no device of it appears by itself.
+// here activates it: where the host does not do so either, no device appears by itself after a reboot, nor on a node that
+// has lost a volume to another.
 internal sealed partial class LvmPool
 {
     /// <summary>The volume's device if it is active; starts no process.</summary>

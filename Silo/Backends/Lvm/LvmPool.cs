@@ -12,6 +12,9 @@ namespace Carina.Silo.Backends.Lvm;
 /// </summary>
 internal sealed partial class LvmPool : IAsyncDisposable
 {
+    // Volumes in one command: the lvm shell takes a limited number of words (LvmCommand.MaxArguments).
+    private const int MaxTogether = 16;
+
     private static readonly TimeSpan _openRetryDelay = TimeSpan.FromMilliseconds(200);
 
     private readonly LvmSession _session;

@@ -1,4 +1,8 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Carina.Grains.Telemetry;
 using Carina.Silo.Lvm;
+using Carina.Silo.Tests.Linux;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
@@ -62,7 +66,7 @@ public sealed class LvmSessionTests : IAsyncDisposable
     {
         await _session.RunAsync(_question, default);
         var process = _session.ProcessId!.Value;
-        System.Diagnostics.Process.GetProcessById(process).Kill();
+        Process.GetProcessById(process).Kill();
         var exception = await Assert.ThrowsAsync<LvmException>(() => _session.RunAsync(_question, default));
         Assert.Equal(LvmErrorKind.ProcessEnded, exception.Kind);
         Assert.Contains(_question.Line, exception.Message, StringComparison.Ordinal);
@@ -96,6 +100,67 @@ public sealed class LvmSessionTests : IAsyncDisposable
         }
 
         Assert.Equal(process, _session.ProcessId);
+    }
+
+    [Fact]
+    public async Task A_command_that_waits_for_a_lock_too_long_was_not_begun()
+    {
+        await _session.RunAsync(_question, default);
+        var process = _session.ProcessId!.Value;
+        var group = "carina-test-" + Guid.NewGuid().ToString("N")[..8];
+        var lockFile = $"/run/lock/lvm/V_{group}";
+        await using (new FileStream(lockFile, FileMode.Create, FileAccess.ReadWrite, FileShare.None))
+        {
+            var asking = _session.RunAsync(new LvmCommand("lvs", group), default);
+            await Eventually(() => File.ReadAllText("/proc/locks").Contains($" {process} ", StringComparison.Ordinal));
+            _clock.Advance(TimeSpan.FromSeconds(30));
+            var exception = await Assert.ThrowsAsync<LvmException>(() => asking);
+            Assert.Equal(LvmErrorKind.Locked, exception.Kind);
+            await Eventually(() => !Directory.Exists($"/proc/{process}"));
+        }
+
+        Assert.Equal(LvmErrorKind.GroupNotFound, (await _session.RunAsync(new LvmCommand("lvs", group), default)).ToException().Kind);
+        File.Delete(lockFile);
+    }
+
+    [Fact]
+    public async Task A_process_that_hangs_is_given_up_and_replaced()
+    {
+        await _session.RunAsync(_question, default);
+        var process = _session.ProcessId!.Value;
+        TestHost.Run("kill", "-STOP", $"{process}");
+        var asking = _session.RunAsync(_question, default);
+        var waiting = _session.RunAsync(_question, default);
+        _clock.Advance(TimeSpan.FromSeconds(30));
+        var exception = await Assert.ThrowsAsync<LvmException>(() => asking);
+        Assert.Equal(LvmErrorKind.OutcomeUnknown, exception.Kind);
+        Assert.Contains(_question.Line, exception.Message, StringComparison.Ordinal);
+        Assert.True((await waiting).Succeeded);
+        Assert.False(Directory.Exists($"/proc/{process}"));
+    }
+
+    [Fact]
+    public async Task Each_command_is_a_span_of_its_callers_trace()
+    {
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == CarinaTelemetry.SourceName,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        using var caller = new Activity("caller").Start();
+        await _session.RunAsync(new LvmCommand("lvs", "nosuch") { VolumeIds = ["volume-a", "volume-b"] }, default);
+
+        var span = Assert.Single(spans, s => s.TraceId == caller.TraceId);
+        Assert.Equal("lvm lvs", span.OperationName);
+        Assert.Equal(caller.SpanId, span.ParentSpanId);
+        Assert.Equal("lvm", span.GetTagItem("process.executable.name"));
+        Assert.Equal("test", span.GetTagItem(CarinaTelemetry.PoolTag));
+        Assert.Equal("volume-a,volume-b", span.GetTagItem(CarinaTelemetry.VolumeIdTag));
+        Assert.Equal(ActivityStatusCode.Error, span.Status);
+        Assert.Contains("nosuch", span.StatusDescription, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Carina.Grains.Errors;
+using Carina.Grains.Telemetry;
 using Carina.Silo.Backends;
 using Carina.Silo.Backends.Lvm;
 using Carina.Silo.Tests.Linux;
@@ -65,6 +66,39 @@ public sealed class LvmBatchTests : IAsyncDisposable
         Assert.Equal(names.Select(name => name + " 8"), grown);
         var deleted = await ExecuteAsync(backend, [.. names.Select(name => _lab.Delete(name))]);
         Assert.All(deleted, outcome => Assert.Equal("-", outcome));
+        Assert.Empty(_lab.Lvs());
+    }
+
+    [Fact]
+    public async Task No_command_asks_what_is_known()
+    {
+        var backend = await _lab.MakePoolAsync();
+        var commands = new List<string>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == CarinaTelemetry.SourceName,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStarted = activity => commands.Add(activity.OperationName),
+        };
+        ActivitySource.AddActivityListener(listener);
+
+        await ExecuteAsync(backend, _lab.Create("volume-a", 8 * MiB), _lab.Create("volume-b", 8 * MiB));
+        await backend.OpenAsync(_lab.Key("volume-a"), default);
+        await ExecuteAsync(backend, _lab.Expand("volume-a", 16 * MiB), _lab.Expand("volume-b", 16 * MiB));
+        await ExecuteAsync(backend, _lab.Delete("volume-a"), _lab.Delete("volume-b"));
+        await ExecuteAsync(backend, _lab.Delete("volume-a"));
+        Assert.Equal(
+            ["lvm lvcreate", "lvm lvcreate", "lvm lvchange", "lvm lvextend", "lvm lvextend", "lvm lvremove", "lvm lvremove"],
+            commands);
+    }
+
+    [Fact]
+    public async Task More_than_one_command_line_holds()
+    {
+        var backend = await _lab.MakePoolAsync();
+        var names = Enumerable.Range(0, 40).Select(i => $"volume-{i:d2}").ToList();
+        Assert.Equal(names.Select(n => n + " 4"), await ExecuteAsync(backend, [.. names.Select(n => _lab.Create(n, 4 * MiB))]));
+        Assert.All(await ExecuteAsync(backend, [.. names.Select(n => _lab.Delete(n))]), outcome => Assert.Equal("-", outcome));
         Assert.Empty(_lab.Lvs());
     }
 
