@@ -21,7 +21,7 @@ namespace Carina.Silo.Hosting;
 /// <summary>Puts the process together: Orleans silo, agent, CSI services.</summary>
 public static class CarinaSilo
 {
-    private static readonly Dictionary<string, string> Switches = new()
+    private static readonly Dictionary<string, string> _switches = new()
     {
         ["--role"] = "Carina:Role",
         ["--node-name"] = "Carina:NodeName",
@@ -43,7 +43,7 @@ public static class CarinaSilo
     };
 
     // Frameworks speak up about each request and probe otherwise; environment and appsettings override this.
-    private static readonly Dictionary<string, string?> QuietLogs = new()
+    private static readonly Dictionary<string, string?> _quietLogs = new()
     {
         ["Logging:LogLevel:Default"] = "Information",
         ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
@@ -58,8 +58,8 @@ public static class CarinaSilo
     public static WebApplication Build(string[] args, Action<IServiceCollection>? configure = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = QuietLogs });
-        builder.Configuration.AddCommandLine(args, Switches);
+        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = _quietLogs });
+        builder.Configuration.AddCommandLine(args, _switches);
         var options = ReadOptions(builder.Configuration);
         builder.Services.Configure<SiloOptions>(o => builder.Configuration.GetSection(SiloOptions.Section).Bind(o));
         builder.Services.PostConfigure<SiloOptions>(o => o.NodeName = options.NodeName);

@@ -6,9 +6,9 @@ namespace Carina.Grains.Tests.Nodes;
 
 public sealed class NodeLedgerTests
 {
-    private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
-    private static readonly DateTimeOffset Lapsed =
-        Start + NodeLedger.ReservationTtl + NodeLedger.LapseGrace + TimeSpan.FromSeconds(1);
+    private static readonly DateTimeOffset _start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly DateTimeOffset _lapsed =
+        _start + NodeLedger.ReservationTtl + NodeLedger.LapseGrace + TimeSpan.FromSeconds(1);
 
     private readonly NodeLedger _ledger = new("node1");
     private long _sequence;
@@ -44,7 +44,7 @@ public sealed class NodeLedgerTests
     public void A_limit_below_the_rounded_size_is_refused() =>
         Assert.Equal(
             ReservationOutcome.OverLimit,
-            _ledger.Reserve(new Reservation(new DiskVolumeKey("a", "pool", 1), 5, 6), Start).Outcome);
+            _ledger.Reserve(new Reservation(new DiskVolumeKey("a", "pool", 1), 5, 6), _start).Outcome);
 
     [Fact]
     public void Foreign_and_reserved_bytes_are_never_promised()
@@ -69,11 +69,11 @@ public sealed class NodeLedgerTests
     public void An_unconfirmed_promise_lapses_only_after_a_report_that_shows_nothing_of_it()
     {
         Reserve("a", 8);
-        Report(now: Start + NodeLedger.ReservationTtl);
+        Report(now: _start + NodeLedger.ReservationTtl);
         Assert.NotNull(_ledger.Find("a"));
-        Report(now: Lapsed, inFlight: ["a"]);
+        Report(now: _lapsed, inFlight: ["a"]);
         Assert.NotNull(_ledger.Find("a"));
-        Report(now: Lapsed);
+        Report(now: _lapsed);
         Assert.Null(_ledger.Find("a"));
         Assert.Equal(100, _ledger.Available("pool"));
     }
@@ -82,7 +82,7 @@ public sealed class NodeLedgerTests
     public void A_lapsed_promise_whose_volume_is_on_disk_is_kept_at_the_size_on_disk()
     {
         Reserve("a", 8);
-        Report(now: Lapsed, volumes: [Volume("a", 8)]);
+        Report(now: _lapsed, volumes: [Volume("a", 8)]);
         Assert.Equal(8, _ledger.Find("a")!.Bytes);
         Assert.Null(_ledger.Find("a")!.ExpiresAt);
     }
@@ -92,10 +92,10 @@ public sealed class NodeLedgerTests
     {
         Reserve("a", 8);
         _ledger.Confirm(new DiskVolumeKey("a", "pool", 1), 8);
-        Report(now: Lapsed);
+        Report(now: _lapsed);
         Assert.Equal(8, _ledger.Find("a")!.Bytes);
         Assert.Contains("does not show", _ledger.Find("a")!.Problem, StringComparison.Ordinal);
-        Report(now: Lapsed, volumes: [Volume("a", 8)]);
+        Report(now: _lapsed, volumes: [Volume("a", 8)]);
         Assert.Equal("", _ledger.Find("a")!.Problem);
     }
 
@@ -115,7 +115,7 @@ public sealed class NodeLedgerTests
         _ledger.Confirm(new DiskVolumeKey("a", "pool", 1), 8);
         Reserve("a", 40);
         Assert.Equal(60, _ledger.Available("pool"));
-        Report(now: Lapsed, volumes: [Volume("a", 8)]);
+        Report(now: _lapsed, volumes: [Volume("a", 8)]);
         Assert.Equal(92, _ledger.Available("pool"));
     }
 
@@ -153,9 +153,9 @@ public sealed class NodeLedgerTests
     [Fact]
     public void Reports_out_of_order_are_not_believed()
     {
-        Assert.False(_ledger.Apply(NewReport(sequence: 0, incarnation: 1), Start));
-        Assert.False(_ledger.Apply(NewReport(sequence: 99, incarnation: 0), Start));
-        Assert.True(_ledger.Apply(NewReport(sequence: 0, incarnation: 2), Start));
+        Assert.False(_ledger.Apply(NewReport(sequence: 0, incarnation: 1), _start));
+        Assert.False(_ledger.Apply(NewReport(sequence: 99, incarnation: 0), _start));
+        Assert.True(_ledger.Apply(NewReport(sequence: 0, incarnation: 2), _start));
     }
 
     [Fact]
@@ -195,7 +195,7 @@ public sealed class NodeLedgerTests
         new() { Key = new DiskVolumeKey(id, "pool", generation), Bytes = bytes, DevicePath = "/dev/x" };
 
     private ReservationResult Reserve(string volume, long bytes, long generation = 1) =>
-        _ledger.Reserve(new Reservation(new DiskVolumeKey(volume, "pool", generation), bytes, 0), Start);
+        _ledger.Reserve(new Reservation(new DiskVolumeKey(volume, "pool", generation), bytes, 0), _start);
 
     private void Report(
         long foreign = 0,
@@ -205,7 +205,7 @@ public sealed class NodeLedgerTests
         string[]? inFlight = null,
         string problem = "") =>
         Assert.True(_ledger.Apply(
-            NewReport(++_sequence, 1, foreign, reserve, volumes, inFlight, problem), now ?? Start));
+            NewReport(++_sequence, 1, foreign, reserve, volumes, inFlight, problem), now ?? _start));
 
     private static NodeReport NewReport(
         long sequence,

@@ -6,7 +6,7 @@ namespace Carina.Grains.Tests.Placement;
 
 public sealed class PlacementPlannerTests
 {
-    private static readonly NodeCapacity[] Nodes =
+    private static readonly NodeCapacity[] _nodes =
     [
         Node("a", ("ssd", 100), ("hdd", 500)),
         Node("b", ("ssd", 300)),
@@ -57,9 +57,9 @@ public sealed class PlacementPlannerTests
     [Fact]
     public void Capacity_is_the_sum_and_the_largest_of_what_matches()
     {
-        Assert.Equal(new AvailableCapacity(600, 300, 4), PlacementPlanner.Sum(new CapacityQuery("ssd", []), Nodes));
-        Assert.Equal(new AvailableCapacity(100, 100, 4), PlacementPlanner.Sum(new CapacityQuery("ssd", On("a")), Nodes));
-        Assert.Equal(new AvailableCapacity(0, 0, 0), PlacementPlanner.Sum(new CapacityQuery("none", []), Nodes));
+        Assert.Equal(new AvailableCapacity(600, 300, 4), PlacementPlanner.Sum(new CapacityQuery("ssd", []), _nodes));
+        Assert.Equal(new AvailableCapacity(100, 100, 4), PlacementPlanner.Sum(new CapacityQuery("ssd", On("a")), _nodes));
+        Assert.Equal(new AvailableCapacity(0, 0, 0), PlacementPlanner.Sum(new CapacityQuery("none", []), _nodes));
     }
 
     [Theory]
@@ -75,7 +75,7 @@ public sealed class PlacementPlannerTests
         Assert.Equal(pool, PoolName.Resolve(asked, ["carina-vg-hdd", "carina-vg-ssd", "ssd"]));
 
     private static PlacementRanking Rank(PlacementRequest request, SchedulerStrategy strategy) =>
-        PlacementPlanner.Rank(request, Nodes, strategy);
+        PlacementPlanner.Rank(request, _nodes, strategy);
 
     private static Dictionary<string, string> On(string node) => new() { [CarinaNames.TopologyKey] = node };
 

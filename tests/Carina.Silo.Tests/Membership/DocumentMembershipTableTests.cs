@@ -9,7 +9,7 @@ namespace Carina.Silo.Tests.Membership;
 /// <summary>The contract of Orleans' extended membership protocol, over the real embedded database.</summary>
 public sealed class DocumentMembershipTableTests : IAsyncDisposable
 {
-    private static readonly DateTime Now = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
+    private static readonly DateTime _now = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
     private readonly string _directory = Directory.CreateTempSubdirectory("carina-membership-").FullName;
     private readonly SqliteDatabase _database;
 
@@ -43,7 +43,7 @@ public sealed class DocumentMembershipTableTests : IAsyncDisposable
     {
         var table = await NewTableAsync();
         var entry = Entry(1);
-        entry.SuspectTimes = [Tuple.Create(Address(9), Now)];
+        entry.SuspectTimes = [Tuple.Create(Address(9), _now)];
         Assert.True(await table.InsertRowAsync(entry, (await table.ReadAllAsync()).Version.Next()));
         var back = (await table.ReadRowAsync(entry.SiloAddress)).Members.Single().Item1;
         Assert.Equal(
@@ -78,7 +78,7 @@ public sealed class DocumentMembershipTableTests : IAsyncDisposable
         await table.InsertRowAsync(Entry(1), (await table.ReadAllAsync()).Version.Next());
         var before = await table.ReadRowAsync(Address(1));
         var beat = Entry(1);
-        beat.IAmAliveTime = Now.AddMinutes(5);
+        beat.IAmAliveTime = _now.AddMinutes(5);
         await table.UpdateIAmAliveAsync(beat);
         var after = await table.ReadRowAsync(Address(1));
         Assert.Equal(beat.IAmAliveTime, after.Members.Single().Item1.IAmAliveTime);
@@ -114,14 +114,14 @@ public sealed class DocumentMembershipTableTests : IAsyncDisposable
     {
         var table = await NewTableAsync();
         foreach (var (number, status, lastSign) in ((int, SiloStatus, DateTime)[])
-            [(1, SiloStatus.Dead, Now), (2, SiloStatus.Dead, Now.AddHours(2)), (3, SiloStatus.Active, Now)])
+            [(1, SiloStatus.Dead, _now), (2, SiloStatus.Dead, _now.AddHours(2)), (3, SiloStatus.Active, _now)])
         {
             var entry = Entry(number);
             (entry.Status, entry.IAmAliveTime) = (status, lastSign);
             await table.InsertRowAsync(entry, (await table.ReadAllAsync()).Version.Next());
         }
 
-        await table.CleanupDefunctSiloEntriesAsync(Now.AddHours(1));
+        await table.CleanupDefunctSiloEntriesAsync(_now.AddHours(1));
         Assert.Equal([2, 3], (await table.ReadAllAsync()).Members.Select(m => m.Item1.SiloAddress.Generation).Order());
     }
 
@@ -150,8 +150,8 @@ public sealed class DocumentMembershipTableTests : IAsyncDisposable
         SiloName = $"node{generation}",
         HostName = "host",
         ProxyPort = 0,
-        StartTime = Now,
-        IAmAliveTime = Now,
+        StartTime = _now,
+        IAmAliveTime = _now,
         SuspectTimes = [],
     };
 
