@@ -58,7 +58,8 @@ public abstract class BadInputTests(ClusterFixture fixture) : ClusterTest(fixtur
             Directory.CreateDirectory(Path.GetDirectoryName(link)!);
             File.CreateSymbolicLink(link, "/etc");
             c.TargetPath = link + "/carina-was-here";
-        }),
+        }
+        ),
         ["no staging path"] = (StatusCode.FailedPrecondition, c => c.StagingTargetPath = ""),
         ["no capability"] = (StatusCode.InvalidArgument, c => c.VolumeCapability = null),
         ["block for a file system"] = (StatusCode.FailedPrecondition, c =>

@@ -17,5 +17,10 @@ public sealed class ClusterNode : ClusterMember
 
     public KubeletSim Kubelet { get; }
 
+    /// <summary>Where the driver may mount: below kubelet's root, and in passing below its own run directory.</summary>
+    internal IReadOnlyList<string> MountRoots => [Kubelet.Root, RunDirectory(Directory)];
+
+    internal static string RunDirectory(string directory) => Path.Combine(directory, "run");
+
     internal static string KubeletRoot(string directory) => Path.Combine(directory, "kubelet");
 }

@@ -146,7 +146,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
         }
 
         problems.AddRange(await LeftoverInspector.RemoveAsync(
-            Directory, _nodes.Select(n => n.Kubelet.Root), _storages));
+            Directory, _nodes.SelectMany(n => n.MountRoots), _storages));
         return problems;
     }
 

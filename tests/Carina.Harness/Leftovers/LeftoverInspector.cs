@@ -18,7 +18,7 @@ internal static class LeftoverInspector
         {
             found.AddRange((await node.Storage.ListVolumesAsync(cancellationToken))
                 .Select(volume => $"{node.Name}: volume {volume.Key} on disk"));
-            found.AddRange(MountTable.Below(node.Kubelet.Root).Select(m => $"{node.Name}: mount {m.MountPoint}"));
+            found.AddRange(node.MountRoots.SelectMany(MountTable.Below).Select(m => $"{node.Name}: mount {m.MountPoint}"));
             found.AddRange(Directory.EnumerateFiles(node.Kubelet.Root, "*", SearchOption.AllDirectories)
                 .Select(file => $"{node.Name}: file {file}"));
             found.AddRange(node.Storage.Disks.SelectMany(Holders).Select(holder => $"{node.Name}: device {holder}"));
@@ -33,10 +33,10 @@ internal static class LeftoverInspector
     /// <summary>Unmounts, detaches and removes everything of a laboratory whose processes have ended.</summary>
     /// <returns>What went wrong, and what is left.</returns>
     public static async Task<IReadOnlyList<string>> RemoveAsync(
-        string directory, IEnumerable<string> kubeletRoots, IEnumerable<NodeStorage> storages)
+        string directory, IEnumerable<string> mountRoots, IEnumerable<NodeStorage> storages)
     {
         var problems = new List<string>();
-        await UnmountAsync(problems, kubeletRoots);
+        await UnmountAsync(problems, mountRoots);
         foreach (var storage in storages)
         {
             await TryAsync(problems, () => storage.RemoveAsync(CancellationToken.None));
