@@ -50,7 +50,12 @@ public sealed record PlacementRequest
 [Alias("carina.PlacementRanking")]
 public sealed record PlacementRanking(
     [property: Id(0)] IReadOnlyList<PlacementCandidate> Candidates,
-    [property: Id(1)] IReadOnlyList<string> Refusals);
+    [property: Id(1)] IReadOnlyList<string> Refusals)
+{
+    /// <summary>Nodes that could have matched, but whose ledgers did not answer: not full, unknown.</summary>
+    [Id(2)]
+    public IReadOnlyList<string> Silent { get; init; } = [];
+}
 
 /// <summary>One place.</summary>
 [GenerateSerializer]

@@ -87,6 +87,11 @@ public static class PlacementPlanner
     private static IEnumerable<string> PoolNames(IEnumerable<NodeCapacity> nodes) =>
         nodes.SelectMany(n => n.Pools).Select(p => p.Name).Distinct(StringComparer.Ordinal);
 
+    /// <summary>As <see cref="MatchesAny"/> for a node of which only the name is known.</summary>
+    public static bool MayMatchAny(IReadOnlyCollection<Dictionary<string, string>> segments, string node) =>
+        segments.Count == 0
+        || segments.Any(s => !s.TryGetValue(CarinaNames.TopologyKey, out var value) || value == node);
+
     private static bool Matches(Dictionary<string, string> segment, IReadOnlyDictionary<string, string> labels) =>
         segment.All(s => labels.TryGetValue(s.Key, out var value) && value == s.Value);
 

@@ -168,12 +168,15 @@ internal sealed partial class VolumeGrain
         (_record, _etag) = (null, null);
     }
 
+    // Full and unknown are different: on the one the scheduler looks elsewhere, the other passes.
     private static StorageException NoRoom(CreateVolume request, PlacementRanking ranking) => new(
-        StorageErrorCode.ResourceExhausted,
+        ranking.Silent.Count > 0 ? StorageErrorCode.Unavailable : StorageErrorCode.ResourceExhausted,
         $"No node has room for volume '{request.Name}' of {request.RequiredBytes} bytes"
         + (request.Pool.Length > 0 ? $" in pool '{request.Pool}'" : "") + ": "
         + (ranking.Refusals.Count > 0
             ? string.Join("; ", ranking.Refusals.Take(20))
             : ranking.Candidates.Count > 0 ? "other volumes took the room first" : "no node is live")
-        + ". Free or add capacity, or ask for less.");
+        + (ranking.Silent.Count > 0
+            ? $"; of {string.Join(", ", ranking.Silent.Take(20))} it is not known at the moment. Try again."
+            : ". Free or add capacity, or ask for less."));
 }

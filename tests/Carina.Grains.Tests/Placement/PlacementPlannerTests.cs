@@ -24,6 +24,14 @@ public sealed class PlacementPlannerTests
     public void Without_a_pool_any_pool_serves() =>
         Assert.Equal("hdd", Rank(Request(50, ""), SchedulerStrategy.Spreadout).Candidates[0].Pool);
 
+    [Theory]
+    [InlineData(true, "b")]
+    [InlineData(true, "a", "b")]
+    [InlineData(true)]
+    [InlineData(false, "a")]
+    public void A_silent_node_matters_where_it_could_have_matched(bool expected, params string[] requisite) =>
+        Assert.Equal(expected, PlacementPlanner.MayMatchAny([.. requisite.Select(On)], "b"));
+
     [Fact]
     public void Requisite_topology_binds_and_preferred_only_orders()
     {
