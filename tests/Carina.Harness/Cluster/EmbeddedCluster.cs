@@ -72,9 +72,9 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     /// <summary>A node by its name.</summary>
     public ClusterNode Node(string name) => _nodes.Single(n => n.Name == name);
 
-    /// <summary>Bytes that can be had on a node.</summary>
-    public async Task<long> GetCapacityAsync(string node, CancellationToken cancellationToken) =>
-        (await Provisioner.GetCapacityAsync(node, Pool, cancellationToken)).AvailableCapacity;
+    /// <summary>Bytes that can be had on a node; asks again while that is not known, as the provisioner does.</summary>
+    public async Task<long> GetCapacityAsync(string node, CancellationToken cancellationToken) => (await Retry.CallAsync(
+        () => Provisioner.GetCapacityAsync(node, Pool, cancellationToken), cancellationToken)).AvailableCapacity;
 
     /// <summary>Waits until all processes say that they are ready and every node's pool has something to give.</summary>
     /// <exception cref="HarnessException">A process ended or it took too long.</exception>
