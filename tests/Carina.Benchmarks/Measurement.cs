@@ -39,10 +39,13 @@ internal sealed record Arm(string Name, int Volumes, Func<Task> RunAsync, Func<T
 /// <summary>Runs arms in turn.</summary>
 internal static class Measurement
 {
-    /// <summary>Measures every arm once per round, after one round that does not count.</summary>
+    // The runtime compiles what it has seen often enough anew.
+    private const int WarmUps = 2;
+
+    /// <summary>Measures every arm once per round, after rounds that do not count.</summary>
     public static async Task RunAsync(IReadOnlyList<Arm> arms, int rounds, CancellationToken cancellationToken)
     {
-        for (var round = -1; round < rounds; round++)
+        for (var round = -WarmUps; round < rounds; round++)
         {
             // Each arm in each place: what the one before it left in caches is everybody's turn.
             for (var i = 0; i < arms.Count; i++)
@@ -51,7 +54,7 @@ internal static class Measurement
                 await arms[(i + Math.Max(0, round)) % arms.Count].MeasureAsync(round >= 0);
             }
 
-            await Console.Error.WriteLineAsync(round < 0 ? "warmed up" : $"round {round + 1} of {rounds}");
+            await Console.Error.WriteLineAsync(round < 0 ? "warming up" : $"round {round + 1} of {rounds}");
         }
     }
 }
