@@ -132,9 +132,20 @@ public abstract class BadInputTests(ClusterFixture fixture) : ClusterTest(fixtur
 
     private async Task RequireUntouchedAsync(Func<Task> call)
     {
-        var before = await LookAsync();
-        await call();
-        Assert.Equal(before, await LookAsync());
+        // An LVM session that ends because it was idle shows among the children's faults; a process that the call
+        // starts would show each time.
+        const int tries = 3;
+        for (var i = 1; ; i++)
+        {
+            var before = await LookAsync();
+            await call();
+            var after = await LookAsync();
+            if (before.SequenceEqual(after) || i == tries)
+            {
+                Assert.Equal(before, after);
+                return;
+            }
+        }
     }
 
     private async Task<IReadOnlyList<string>> LookAsync()
