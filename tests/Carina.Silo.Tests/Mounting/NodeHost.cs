@@ -20,9 +20,13 @@ public sealed class NodeHost : IDisposable
     public const long Size = 320L << 20;
     public const string Pool = "carina-file";
     private readonly TestHost _host = new();
+    private readonly string _disk;
 
     public NodeHost()
     {
+        // A disk of its own: a pool needs extended attributes, which not every machine's /var/tmp has (an overlay over
+        // tmpfs, as under ./test's own kernel, has none).
+        _disk = _host.MakeMountedDisk("disk", 40 * Size);
         Kubelet = _host.MakeDirectory("kubelet dir");
         Restart();
     }
@@ -46,7 +50,11 @@ public sealed class NodeHost : IDisposable
         return parent + "/mount";
     }
 
-    public IReadOnlyList<string> Mounted => _host.Mounts.Paths;
+    /// <summary>What the code under test has mounted.</summary>
+    public IReadOnlyList<string> Mounted => [.. _host.Mounts.Paths.Where(path => path != _disk)];
+
+    /// <summary>The file behind a volume.</summary>
+    public string ImageOf(string id = "volume-a") => $"{_disk}/pool/{id}.img";
 
     public void Restart()
     {
@@ -55,7 +63,7 @@ public sealed class NodeHost : IDisposable
         {
             Name = Pool,
             Policy = PoolPolicy.File,
-            Directory = _host.Combine("pool"),
+            Directory = _disk + "/pool",
             CapacityBytes = 100 * Size,
             ReserveBytes = 0,
         };
@@ -77,7 +85,7 @@ public sealed class NodeHost : IDisposable
     {
         var outcome = await Backend.ExecuteAsync(Pool, [new PoolCommand(PoolCommandKind.Create, Key(id), bytes)], default);
         Assert.Null(outcome[0].Error);
-        return _host.Combine($"pool/{id}.img");
+        return ImageOf(id);
     }
 
     public async Task GrowAsync(long bytes, string id = "volume-a")
