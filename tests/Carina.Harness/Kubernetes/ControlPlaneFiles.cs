@@ -22,13 +22,15 @@ internal sealed class ControlPlaneFiles
     private readonly int _apiServerPort;
     private readonly int _controllerManagerPort;
     private readonly int _schedulerPort;
+    private readonly int _schedulerPlainPort;
 
     public ControlPlaneFiles(ControlPlaneOptions options, KubernetesBinaries binaries, string directory)
     {
         (_options, _binaries, _directory) = (options, binaries, directory);
-        var ports = FreePorts.Find(5);
+        var ports = FreePorts.Find(6);
         (_etcd, _etcdPeer) = ($"http://127.0.0.1:{ports[0]}", $"http://127.0.0.1:{ports[1]}");
-        (_apiServerPort, _controllerManagerPort, _schedulerPort) = (ports[2], ports[3], ports[4]);
+        (_apiServerPort, _controllerManagerPort) = (ports[2], ports[3]);
+        (_schedulerPort, _schedulerPlainPort) = (ports[4], ports[5]);
         Keys = new(Path.Combine(directory, "keys"));
         Users =
         [
@@ -142,16 +144,21 @@ internal sealed class ControlPlaneFiles
         ]);
 
     private string DescribeScheduler() => $"""
-        apiVersion: kubescheduler.config.k8s.io/{(_binaries.Minor < FirstWithSchedulerConfigurationV1 ? "v1beta1" : "v1")}
+        apiVersion: kubescheduler.config.k8s.io/{(HasSchedulerConfigurationV1 ? "v1" : "v1beta1")}
         kind: KubeSchedulerConfiguration
         clientConnection:
           kubeconfig: "{Kubeconfig("system:" + Scheduler)}"
         leaderElection:
           leaderElect: false
-        healthzBindAddress: 127.0.0.1:0
-        metricsBindAddress: 127.0.0.1:0
+        {(HasSchedulerConfigurationV1 ? "" : PlainAddresses)}
         {_options.SchedulerConfiguration}
         """;
+
+    // By default they are on all addresses; they cannot be turned off.
+    private string PlainAddresses =>
+        $"healthzBindAddress: 127.0.0.1:{_schedulerPlainPort}\nmetricsBindAddress: 127.0.0.1:{_schedulerPlainPort}";
+
+    private bool HasSchedulerConfigurationV1 => _binaries.Minor >= FirstWithSchedulerConfigurationV1;
 
     private bool HasAlphaCapacity => _binaries.Minor <= LastWithAlphaCapacity;
 

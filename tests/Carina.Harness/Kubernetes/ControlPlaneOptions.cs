@@ -26,7 +26,7 @@ public sealed record ControlPlaneOptions
 
     /// <summary>
     /// More fields of the KubeSchedulerConfiguration, as YAML without indentation: <c>profiles:</c>, <c>extenders:</c>.
-    /// Its version is <c>v1beta1</c> before Kubernetes 1.25, then <c>v1</c>.
+    /// Its version is <c>v1beta1</c> for Kubernetes 1.20, and <c>v1</c> from 1.25 on.
     /// </summary>
     public string SchedulerConfiguration { get; init; } = "";
 
