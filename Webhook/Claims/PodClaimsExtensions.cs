@@ -1,0 +1,27 @@
+using Carina.Kubernetes.Watching;
+using k8s;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Carina.Webhook.Claims;
+
+/// <summary>Adds what finds the claims of pods.</summary>
+public static class PodClaimsExtensions
+{
+    /// <summary>
+    /// Adds <see cref="IPodClaims"/> and the caches it reads. Webhook and scheduler extender share them: adding it twice
+    /// changes nothing. The services must hold <see cref="IKubernetes"/>.
+    /// </summary>
+    public static IServiceCollection AddPodClaims(this IServiceCollection services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddOptions<PodClaimsOptions>();
+        services.AddResourceCache(ResourceSources.PersistentVolumeClaims);
+        services.AddResourceCache(ResourceSources.PersistentVolumes);
+        services.AddResourceCache(ResourceSources.StorageClasses);
+        services.TryAddSingleton<ClaimObjects>();
+        services.TryAddSingleton<StatefulSetTemplates>();
+        services.TryAddSingleton<IPodClaims, PodClaims>();
+        return services;
+    }
+}
