@@ -10,6 +10,9 @@ public sealed record ClaimDemand
 
     public required IReadOnlyList<PoolDemand> Parts { get; init; }
 
+    /// <summary>The node whose ledger counts it already, while its claim is not bound yet; empty when there is none.</summary>
+    public string PromisedAt { get; init; } = "";
+
     /// <summary>Why no node can make it: the StorageClass contradicts itself. Empty when it does not.</summary>
     public string Problem { get; init; } = "";
 

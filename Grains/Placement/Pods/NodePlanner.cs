@@ -28,7 +28,7 @@ internal sealed class NodePlanner
 
     public NodePlan Plan()
     {
-        var parts = _demand.Claims.SelectMany(c => c.Parts.Select(p => new Part(c.Claim, p))).ToList();
+        var parts = _demand.Claims.Where(c => c.PromisedAt != _node).SelectMany(c => c.Parts.Select(p => new Part(c.Claim, p))).ToList();
         var taken = new Dictionary<PoolRoom, Int128>();
         var placements = new List<PartPlacement>();
         var obstacles = new List<Obstacle>();

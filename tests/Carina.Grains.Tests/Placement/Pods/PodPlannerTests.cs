@@ -182,6 +182,14 @@ public sealed class PodPlannerTests
     }
 
     [Fact]
+    public void What_is_promised_to_the_pod_already_is_not_asked_for_again()
+    {
+        var nodes = new[] { Node("a", Pool("g", 3)), Node("b", Pool("g", 3)) };
+        var pod = Pod(Claim("made", ("g", 5)) with { PromisedAt = "a" }, Claim("new", ("g", 3)));
+        Assert.Equal([true, false], Plan(pod, nodes).Select(p => p.Fits));
+    }
+
+    [Fact]
     public void More_on_its_way_than_there_is_room_for_leaves_nothing()
     {
         var expected = Enumerable.Repeat(new ExpectedDemand("a", [new("", long.MaxValue), new("g", long.MaxValue)]), 9).ToList();
