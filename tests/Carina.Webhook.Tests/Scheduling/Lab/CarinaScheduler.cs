@@ -1,5 +1,9 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Carina.Harness.Kubernetes;
 using Carina.Harness.Processes;
+using k8s;
 
 namespace Carina.Webhook.Tests.Scheduling.Lab;
 
@@ -26,10 +30,11 @@ internal static class CarinaScheduler
             text = text.Replace(there, here, StringComparison.Ordinal);
         }
 
+        text = text.Replace(":10251", $":{FindFreePort()}", StringComparison.Ordinal);
         var path = Path.Combine(plane.Directory, Name + ".yaml");
         await File.WriteAllTextAsync(path, text, cancellationToken);
         var binaries = await KubernetesBinaries.FindAsync(cancellationToken);
-        return SiloProcess.StartProgram(
+        var process = SiloProcess.StartProgram(
             Name,
             binaries["kube-scheduler"],
             [
@@ -40,6 +45,25 @@ internal static class CarinaScheduler
             ],
             new Dictionary<string, string> { ["CARINA_LABORATORY"] = plane.Directory, ["HOME"] = plane.Directory },
             Path.Combine(plane.LogDirectory, Name + ".log"));
+        await WaitForLeadershipAsync(plane, process, cancellationToken);
+        return process;
+    }
+
+    // It schedules from then on.
+    private static async Task WaitForLeadershipAsync(ControlPlane plane, SiloProcess process, CancellationToken cancellationToken) =>
+        await Eventually.ReadAsync(
+            "carina-scheduler to lead",
+            () => plane.Admin.CoordinationV1.ReadNamespacedLeaseAsync(Name, "kube-system", cancellationToken: cancellationToken),
+            lease => process.HasExited
+                ? throw new InvalidOperationException($"carina-scheduler has ended:\n{process.Tail(5)}")
+                : lease.Spec.HolderIdentity is { Length: > 0 },
+            cancellationToken);
+
+    private static string FindFreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port.ToString(CultureInfo.InvariantCulture);
     }
 
     public static string PathOf(string configuration) =>
