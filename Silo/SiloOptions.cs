@@ -56,6 +56,11 @@ public sealed class SiloOptions
     /// <summary>The CSI socket's path as the kubelet sees it, told to it at registration; empty means <see cref="CsiSocket"/>.</summary>
     public string KubeletCsiSocket { get; set; } = "";
 
+    /// <summary>
+    /// The kubelet's directory for device plugins, through which capacity is shown in the Node object; empty shows none.
+    /// </summary>
+    public string DevicePluginDirectory { get; set; } = "";
+
     /// <summary>Path of the embedded database file.</summary>
     public string StateFile { get; set; } = "/var/lib/carina/carina.db";
 

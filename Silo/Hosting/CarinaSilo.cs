@@ -1,4 +1,5 @@
 using System.Net;
+using Carina.CsiGateway.DevicePlugin;
 using Carina.CsiGateway.Hosting;
 using Carina.CsiGateway.Identity;
 using Carina.CsiGateway.Registration;
@@ -42,6 +43,7 @@ public static class CarinaSilo
         ["--kubeconfig"] = "Carina:Kubeconfig",
         ["--namespace"] = "Carina:Namespace",
         ["--http-port"] = "Carina:HttpPort",
+        ["--device-plugins"] = "Carina:DevicePluginDirectory",
     };
 
     // Frameworks speak up about each request and probe otherwise; environment and appsettings override this.
@@ -112,6 +114,12 @@ public static class CarinaSilo
             Endpoint = options.CsiSocket,
         });
         builder.WebHost.ListenCsiSocket(options.CsiSocket);
+        if (options.Role == SiloRole.Node && options.DevicePluginDirectory.Length > 0)
+        {
+            builder.Services.AddDevicePlugins(plugins =>
+                (plugins.Directory, plugins.NodeName) = (options.DevicePluginDirectory, options.NodeName));
+        }
+
         if (options.RegistrationSocket.Length > 0)
         {
             builder.Services.AddPluginRegistration(registration =>

@@ -8,7 +8,7 @@ using Carina.Silo.Lvm;
 namespace Carina.Silo.Backends.Lvm;
 
 /// <summary>Pools that are volume groups, volumes that are linear logical volumes in them.</summary>
-internal sealed class LvmBackend : IPoolBackend, IAsyncDisposable
+internal sealed class LvmBackend : IPoolBackend, IFormatMemory, IAsyncDisposable
 {
     /// <summary>Extent size that LVM gives a new volume group.</summary>
     private const long DefaultExtentBytes = 4 << 20;
@@ -77,6 +77,12 @@ internal sealed class LvmBackend : IPoolBackend, IAsyncDisposable
 
     public Task<VolumeDevice> OpenAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
         Require(key.Pool).OpenAsync(key, cancellationToken);
+
+    public Task<bool> WasFormattedAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
+        Require(key.Pool).WasFormattedAsync(key, cancellationToken);
+
+    public Task RememberFormattedAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
+        Require(key.Pool).RememberFormattedAsync(key, cancellationToken);
 
     public async Task CloseAsync(string volumeId, CancellationToken cancellationToken)
     {
