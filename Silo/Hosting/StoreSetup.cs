@@ -4,6 +4,7 @@ using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
 using Carina.Silo.Nodes;
 using Carina.Silo.Storage;
+using Carina.Silo.Storage.Kubernetes;
 using k8s;
 
 namespace Carina.Silo.Hosting;
@@ -30,6 +31,7 @@ internal static class StoreSetup
         services.AddKubernetesClient(kubernetes =>
             (kubernetes.Kubeconfig, kubernetes.Namespace) = (options.Kubeconfig, options.Namespace));
         services.AddKubernetesMembership();
+        services.AddKubernetesStorage();
         if (options.Role == SiloRole.Controller)
         {
             services.AddKubernetesDeletionWatch();
