@@ -135,8 +135,8 @@ internal sealed partial class CertificateKeeper : BackgroundService
     {
         var now = _time.GetUtcNow();
         var stored = await _store.ReadAsync(stop).ConfigureAwait(false);
-        var published = await _configuration.ReadAsync(stop).ConfigureAwait(false);
         var set = CertificateSet.Read(stored.Data, _names[2], needsAuthority: stored.ReplaceAsync is not null, now);
+        var published = await ReadPublishedAsync(set, stop).ConfigureAwait(false);
         var lookAgain = now + (_store.CheckInterval ?? _longestWait);
         if (stored.ReplaceAsync is not null)
         {
@@ -167,6 +167,20 @@ internal sealed partial class CertificateKeeper : BackgroundService
         Serve(set);
         Report(set, stored, published, now);
         return lookAgain - now;
+    }
+
+    private async Task<PublishedAuthorities?> ReadPublishedAsync(CertificateSet set, CancellationToken stop)
+    {
+        try
+        {
+            return await _configuration.ReadAsync(stop).ConfigureAwait(false);
+        }
+        catch (Exception) when (!stop.IsCancellationRequested)
+        {
+            // What is kept was published before, or will be: better than no certificate at all.
+            Serve(set);
+            throw;
+        }
     }
 
     private void Serve(CertificateSet set)
