@@ -18,9 +18,9 @@ public static class PodClaimsExtensions
         ArgumentNullException.ThrowIfNull(services);
         services.AddOptions<PodClaimsOptions>();
         services.AddOptions<ApiLookupOptions>();
-        services.AddResourceCache(ResourceSources.PersistentVolumeClaims);
-        services.AddResourceCache(ResourceSources.PersistentVolumes);
-        services.AddResourceCache(ResourceSources.StorageClasses);
+        services.AddResourceCache(provider => ResourceSources.PersistentVolumeClaims(provider.GetRequiredService<IKubernetes>()));
+        services.AddResourceCache(provider => ResourceSources.PersistentVolumes(provider.GetRequiredService<IKubernetes>()));
+        services.AddResourceCache(provider => ResourceSources.StorageClasses(provider.GetRequiredService<IKubernetes>()));
         services.TryAddSingleton<ApiLookup>();
         services.TryAddSingleton<ClaimObjects>();
         services.TryAddSingleton<StatefulSetTemplates>();

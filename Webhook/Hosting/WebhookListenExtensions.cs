@@ -34,11 +34,6 @@ public static class WebhookListenExtensions
         kestrel.Listen(options.Address, options.Port, listen =>
         {
             listen.Protocols = HttpProtocols.Http1AndHttp2;
-            listen.Use(next => connection =>
-            {
-                WebhookConnection.Mark(connection.Features);
-                return next(connection);
-            });
             listen.UseHttps(new TlsHandshakeCallbackOptions
             {
                 HandshakeTimeout = _handshakeTimeout,

@@ -6,7 +6,6 @@ using Carina.Webhook.Certificates;
 using Carina.Webhook.Claims;
 using k8s;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -30,10 +29,8 @@ public static class WebhookServiceExtensions
         services.AddOptions<WebhookOptions>().Configure(options => configure?.Invoke(options));
         services.AddOptions<KubernetesOptions>();
         services.TryAddSingleton(TimeProvider.System);
-        services.AddRouting();
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, WebhookPortPolicy>());
         services.AddPodClaims();
-        services.AddResourceCache(NamespaceOptOut.Source);
+        services.AddResourceCache(provider => NamespaceOptOut.Source(provider.GetRequiredService<IKubernetes>()));
         services.TryAddSingleton<NamespaceOptOut>();
         services.TryAddSingleton<PodMutator>();
         services.TryAddSingleton<ReviewHandler>();
@@ -42,15 +39,18 @@ public static class WebhookServiceExtensions
         return services;
     }
 
-    /// <summary>Maps <see cref="WebhookPaths.MutatePods"/>, on the webhook's port only.</summary>
+    /// <summary>
+    /// Maps <see cref="WebhookPaths.MutatePods"/>. It is for the webhook's port only; the host, who knows its other ports,
+    /// ties it there.
+    /// </summary>
     /// <exception cref="ArgumentException">A setting cannot work.</exception>
-    public static void MapCarinaWebhook(this IEndpointRouteBuilder endpoints)
+    public static IEndpointConventionBuilder MapCarinaWebhook(this IEndpointRouteBuilder endpoints)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         var services = endpoints.ServiceProvider;
         services.GetRequiredService<IOptions<WebhookOptions>>().Value.Validate();
         var endpoint = services.GetRequiredService<ReviewEndpoint>();
-        endpoints.MapPost(WebhookPaths.MutatePods, (RequestDelegate)endpoint.HandleAsync).OnWebhookPort();
+        return endpoints.MapPost(WebhookPaths.MutatePods, endpoint.HandleAsync);
     }
 
     private static void AddCertificates(this IServiceCollection services)

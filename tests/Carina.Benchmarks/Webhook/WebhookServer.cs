@@ -58,7 +58,7 @@ internal sealed class WebhookServer : IAsyncDisposable
         builder.WebHost.ListenWebhook();
         var app = builder.Build();
         app.MapCarinaWebhook();
-        app.MapPost(EmptyPath, (RequestDelegate)AnswerEmptyAsync).OnWebhookPort();
+        app.MapPost(EmptyPath, (RequestDelegate)AnswerEmptyAsync);
         await app.StartAsync(cancellationToken);
         return new(app, directory, thumbprint);
     }

@@ -6,30 +6,24 @@ using Carina.Kubernetes.Client;
 using Carina.Webhook.Certificates;
 using Carina.Webhook.Hosting;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Carina.Webhook.Tests.Hosting;
 
-/// <summary>A process with the webhook, as the controller hosts it: beside another port with other endpoints.</summary>
+/// <summary>A process with the webhook.</summary>
 internal sealed class WebhookHost : IAsyncDisposable
 {
-    public const string OtherPath = "/metrics-of-somebody";
     private readonly WebApplication _app;
 
     private WebhookHost(WebApplication app)
     {
         _app = app;
-        Webhook = new(app.Urls.Single(u => u.StartsWith("https:", StringComparison.Ordinal)));
-        Other = new(app.Urls.Single(u => u.StartsWith("http:", StringComparison.Ordinal)));
+        Webhook = new(app.Urls.Single());
     }
 
     /// <summary>Where the webhook is.</summary>
     public Uri Webhook { get; }
-
-    /// <summary>The process' other port.</summary>
-    public Uri Other { get; }
 
     public string Obstacle => _app.Services.GetRequiredService<IWebhookReadiness>().Obstacle;
 
@@ -51,10 +45,8 @@ internal sealed class WebhookHost : IAsyncDisposable
             configure(options);
         });
         builder.WebHost.ListenWebhook();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         var app = builder.Build();
         app.MapCarinaWebhook();
-        app.MapGet(OtherPath, () => "other");
         await app.StartAsync(TestContext.Current.CancellationToken);
         return new(app);
     }
