@@ -132,6 +132,10 @@ internal sealed class MemoryPlacementGrain(MemoryCluster cluster) : IPlacementGr
 
     public Task<IReadOnlyList<NodeCapacity>> GetNodesAsync(CancellationToken cancellationToken) =>
         throw new NotSupportedException("The gateway needs sums only.");
+
+    public Task<IReadOnlyList<NodeCapacity>> GetNodesAsync(
+        Dictionary<string, List<string>> awaited, TimeSpan patience, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("The gateway needs sums only.");
 }
 
 internal sealed class MemoryNodeGrain(MemoryCluster cluster) : INodeGrain
