@@ -10,8 +10,6 @@ namespace Carina.Harness.Cluster;
 /// </summary>
 public sealed class EmbeddedCluster : IAsyncDisposable
 {
-    // The path of a socket can have 107 bytes (unix(7)).
-    private const int LongestDirectory = 60;
     private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(100);
     private readonly List<ClusterNode> _nodes = [];
     private readonly List<NodeStorage> _storages = [];
@@ -50,7 +48,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     public static async Task<EmbeddedCluster> StartAsync(ClusterOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var cluster = new EmbeddedCluster(options, MakeDirectory());
+        var cluster = new EmbeddedCluster(options, LaboratoryDirectory.Make());
         try
         {
             await cluster.PrepareAsync(cancellationToken);
@@ -176,21 +174,6 @@ public sealed class EmbeddedCluster : IAsyncDisposable
 
         ClusterMember Member(string name) =>
             new(name, Path.Combine(Directory, name), files.Write("controller", name, ports[^1], null));
-    }
-
-    private static string MakeDirectory()
-    {
-        var parent = Path.GetTempPath();
-        if (parent.Length > LongestDirectory)
-        {
-            parent = "/tmp";
-        }
-
-        var directory = Path.Combine(parent, $"carina-lab-{Path.GetRandomFileName()[..6]}");
-        return System.IO.Directory.Exists(directory)
-            ? throw new HarnessException($"{directory} exists already; try again.")
-            : System.IO.Directory.CreateDirectory(
-                directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
     }
 
     private static string TailOf(ClusterMember member, int lines)

@@ -9,14 +9,18 @@ public sealed record CommandOutcome(int ExitCode, string Output, string Error);
 /// <summary>Runs the machine's own tools (losetup, mount, lvm) for the laboratory.</summary>
 public static class Command
 {
-    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan _defaultLimit = TimeSpan.FromMinutes(2);
 
     /// <summary>Runs a program and returns its standard output.</summary>
-    /// <exception cref="HarnessException">It does not exist, failed or took longer than two minutes.</exception>
+    /// <exception cref="HarnessException">It does not exist, failed or took longer than its limit, two minutes unless told.</exception>
     public static async Task<string> RunAsync(
-        string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+        string program,
+        IReadOnlyList<string> arguments,
+        CancellationToken cancellationToken,
+        IReadOnlyDictionary<string, string>? environment = null,
+        TimeSpan? limit = null)
     {
-        var outcome = await TryRunAsync(program, arguments, cancellationToken);
+        var outcome = await TryRunAsync(program, arguments, cancellationToken, environment, limit);
         return outcome.ExitCode == 0
             ? outcome.Output
             : throw new HarnessException(
@@ -25,7 +29,11 @@ public static class Command
 
     /// <summary>Runs a program whose failure is an answer, too.</summary>
     public static async Task<CommandOutcome> TryRunAsync(
-        string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+        string program,
+        IReadOnlyList<string> arguments,
+        CancellationToken cancellationToken,
+        IReadOnlyDictionary<string, string>? environment = null,
+        TimeSpan? limit = null)
     {
         var start = new ProcessStartInfo(Find(program))
         {
@@ -39,22 +47,27 @@ public static class Command
         }
 
         start.Environment["LC_ALL"] = "C";
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(_limit);
+        foreach (var (key, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[key] = value;
+        }
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(limit ?? _defaultLimit);
         using var process = Start(start, program);
         process.StandardInput.Close();
         try
         {
-            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
-            var error = process.StandardError.ReadToEndAsync(limit.Token);
-            await process.WaitForExitAsync(limit.Token);
+            var output = process.StandardOutput.ReadToEndAsync(deadline.Token);
+            var error = process.StandardError.ReadToEndAsync(deadline.Token);
+            await process.WaitForExitAsync(deadline.Token);
             return new(process.ExitCode, await output, await error);
         }
         catch (OperationCanceledException) when (!process.HasExited)
         {
             process.Kill();
             cancellationToken.ThrowIfCancellationRequested();
-            throw new HarnessException($"'{program}' did not end within {_limit}.");
+            throw new HarnessException($"'{program}' did not end within {limit ?? _defaultLimit}.");
         }
     }
 

@@ -7,6 +7,10 @@ internal static partial class Signals
 {
     public const int Terminate = 15;
 
+    public const int Continue = 18;
+
+    public const int Stop = 19;
+
     public static void Send(int processId, int signal) => _ = Kill(processId, signal);
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Carina.Harness.Processes;
 
-/// <summary>One process of the driver, its output kept in a log file.</summary>
+/// <summary>One process of a laboratory, of the driver or of Kubernetes; its output is kept in a log file.</summary>
 public sealed class SiloProcess : IAsyncDisposable
 {
     private static readonly TimeSpan _grace = TimeSpan.FromSeconds(20);
@@ -60,13 +60,23 @@ public sealed class SiloProcess : IAsyncDisposable
             throw new HarnessException($"{assembly} does not exist; build it first (dotnet build).");
         }
 
-        var start = new ProcessStartInfo("dotnet")
+        return StartProgram(name, "dotnet", [assembly, .. arguments], environment, logPath);
+    }
+
+    /// <summary>Starts <c>PROGRAM ARGUMENTS</c>.</summary>
+    public static SiloProcess StartProgram(
+        string name,
+        string program,
+        IReadOnlyList<string> arguments,
+        IReadOnlyDictionary<string, string> environment,
+        string logPath)
+    {
+        var start = new ProcessStartInfo(program)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        start.ArgumentList.Add(assembly);
         foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);
@@ -88,6 +98,12 @@ public sealed class SiloProcess : IAsyncDisposable
         _process.Kill();
         await _process.WaitForExitAsync(cancellationToken);
     }
+
+    /// <summary>SIGSTOP: it keeps its connections and answers nobody.</summary>
+    public void Freeze() => Signals.Send(Id, Signals.Stop);
+
+    /// <summary>SIGCONT.</summary>
+    public void Thaw() => Signals.Send(Id, Signals.Continue);
 
     /// <summary>SIGTERM, and after a grace SIGKILL. True when it went by itself.</summary>
     public async Task<bool> StopAsync(CancellationToken cancellationToken)
