@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Carina.Harness.Kubernetes;
 using Carina.Harness.Processes;
 using k8s;
@@ -40,11 +42,14 @@ public sealed class InstallTests(ChartFixture fixture)
     [Fact]
     public async Task Each_node_has_a_driver_and_the_controllers_are_on_different_hosts()
     {
-        var nodes = await PodsAsync("app=csi-carina-node", 2);
-        Assert.Equal(["node-1", "node-2"], nodes.Select(p => p.Spec.NodeName).Order(StringComparer.Ordinal));
+        foreach (var name in new[] { "node-1", "node-2" })
+        {
+            var pod = Assert.Single(await PodsAsync("app=csi-carina-node", 1, "spec.nodeName=" + name));
+            Assert.Equal("system-node-critical", pod.Spec.PriorityClassName);
+        }
+
         var controllers = await PodsAsync("app=csi-carina-controller", 2);
         Assert.Equal(["node-1", "node-2"], controllers.Select(p => p.Spec.NodeName).Order(StringComparer.Ordinal));
-        Assert.All(nodes, p => Assert.Equal("system-node-critical", p.Spec.PriorityClassName));
         Assert.All(controllers, p => Assert.Equal("system-cluster-critical", p.Spec.PriorityClassName));
         await PodsAsync("app=csi-carina-scheduler", 2);
     }
@@ -113,11 +118,12 @@ public sealed class InstallTests(ChartFixture fixture)
         var map = await Admin.CoreV1.ReadNamespacedConfigMapAsync("carina-scheduler-config", Chart.Namespace, cancellationToken: Stop);
         var kubeconfig = await Plane.ServiceAccountKubeconfigAsync(Chart.Namespace, "carina-scheduler-sa", Stop);
         var path = Path.Combine(Plane.Directory, "carina-scheduler.yaml");
-        var plain = Plane.Minor < 25 ? "healthzBindAddress: 127.0.0.1:0\nmetricsBindAddress: 127.0.0.1:0\n" : "";
         await File.WriteAllTextAsync(
             path,
-            map.Data["scheduler-config.yaml"].Replace("/etc/carina-ca/ca.crt", Plane.Keys.AuthorityPath, StringComparison.Ordinal)
-            + $"\nclientConnection:\n  kubeconfig: {kubeconfig}\n{plain}",
+            map.Data["scheduler-config.yaml"]
+                .Replace("/etc/carina-ca/ca.crt", Plane.Keys.AuthorityPath, StringComparison.Ordinal)
+                .Replace("127.0.0.1:10251", $"127.0.0.1:{FreePort()}", StringComparison.Ordinal)
+            + $"\nclientConnection:\n  kubeconfig: {kubeconfig}\n",
             Stop);
 
         await using var scheduler = SiloProcess.StartProgram(
@@ -140,9 +146,17 @@ public sealed class InstallTests(ChartFixture fixture)
         Assert.DoesNotContain("forbidden", scheduler.Tail(500), StringComparison.OrdinalIgnoreCase);
     }
 
-    private async Task<IList<V1Pod>> PodsAsync(string selector, int count) => (await Eventually.ReadAsync(
-        $"{count} running pods of {selector}",
-        () => Admin.CoreV1.ListNamespacedPodAsync(Chart.Namespace, labelSelector: selector, cancellationToken: Stop),
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private async Task<IList<V1Pod>> PodsAsync(string selector, int count, string? fields = null) => (await Eventually.ReadAsync(
+        $"{count} running pods of {selector} {fields}",
+        () => Admin.CoreV1.ListNamespacedPodAsync(
+            Chart.Namespace, labelSelector: selector, fieldSelector: fields, cancellationToken: Stop),
         pods => pods.Items.Count(p => p.Status.Phase == "Running") == count,
         Stop)).Items;
 }

@@ -111,7 +111,7 @@ public sealed class RoleTests(ChartFixture fixture)
         { Scheduler, "get list", "secrets", Home },
         { Scheduler, "get list", "secrets", Cluster },
         { Scheduler, "get update", "leases.coordination.k8s.io:another", Home },
-        { Scheduler, "create update", "leases.coordination.k8s.io:carina-scheduler", "kube-node-lease" },
+        { Scheduler, "get update patch delete", "leases.coordination.k8s.io:carina-scheduler", "kube-node-lease" },
         { Scheduler, "get list create update delete", "logicvolumes.carina.storage.io", Cluster },
         { Scheduler, "update patch delete", "nodes", Cluster },
         { Scheduler, "get list", "configmaps", Home },

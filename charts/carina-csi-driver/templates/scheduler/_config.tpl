@@ -10,6 +10,11 @@ leaderElection:
   resourceLock: leases
   resourceName: carina-scheduler
   resourceNamespace: {{ .Release.Namespace }}
+{{- if eq (include "carina.scheduler.configVersion" .) "kubescheduler.config.k8s.io/v1beta1" }}
+# Without authentication, and not to be turned off: at least not for others.
+healthzBindAddress: 127.0.0.1:10251
+metricsBindAddress: 127.0.0.1:10251
+{{- end }}
 profiles:
   - schedulerName: carina-scheduler
 extenders:
