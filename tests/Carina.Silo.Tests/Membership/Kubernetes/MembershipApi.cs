@@ -1,11 +1,9 @@
-using Carina.Harness.Cluster;
 using Carina.Harness.Kubernetes;
 using Carina.Kubernetes.Client;
 using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
 using k8s;
 using k8s.Models;
-using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 
 namespace Carina.Silo.Tests.Membership.Kubernetes;
@@ -24,7 +22,7 @@ public sealed class MembershipApi : IAsyncLifetime
     public ControlPlane Plane => _plane ?? throw new InvalidOperationException("The API server is not started.");
 
     public static string Definition =>
-        Path.Combine(BuiltAssemblies.Root, "charts/carina-csi-driver/crds/orleansmemberships.yaml");
+        Path.Combine(Harness.Cluster.BuiltAssemblies.Root, "charts/carina-csi-driver/crds/orleansmemberships.yaml");
 
     public async ValueTask InitializeAsync()
     {
