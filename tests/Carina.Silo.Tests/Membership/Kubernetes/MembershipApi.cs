@@ -28,11 +28,16 @@ public sealed class MembershipApi : IAsyncLifetime
     {
         _plane = await ControlPlane.StartAsync(
             new() { Users = [new(SiloUser), new(StrangerUser)] }, TestContext.Current.CancellationToken);
-        await Plane.ApplyAsync(Definition);
-        await Plane.KubectlAsync("wait", "--for=condition=Established", "--timeout=60s", "-f", Definition);
+        await ApplyDefinitionAsync();
         await Plane.Admin.CoreV1.CreateNamespaceAsync(
             new() { Metadata = new() { Name = Namespace } }, cancellationToken: TestContext.Current.CancellationToken);
         await AllowSiloAsync();
+    }
+
+    public async Task ApplyDefinitionAsync()
+    {
+        await Plane.ApplyAsync(Definition);
+        await Plane.KubectlAsync("wait", "--for=condition=Established", "--timeout=60s", "-f", Definition);
     }
 
     public async ValueTask DisposeAsync()
