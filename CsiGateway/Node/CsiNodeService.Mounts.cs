@@ -25,7 +25,7 @@ internal sealed partial class CsiNodeService
             new StageRequest
             {
                 Key = KeyOf(record),
-                Access = record.Access,
+                Access = AccessOf(access, record),
                 FileSystem = FileSystemOf(access, record),
                 MountFlags = access.MountFlags,
                 StagingPath = stagingPath,
@@ -83,7 +83,7 @@ internal sealed partial class CsiNodeService
             new PublishRequest
             {
                 Key = KeyOf(record),
-                Access = record.Access,
+                Access = AccessOf(access, record),
                 FileSystem = FileSystemOf(access, record),
                 MountFlags = access.MountFlags,
                 StagingPath = stagingPath,

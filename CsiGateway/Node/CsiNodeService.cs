@@ -62,9 +62,12 @@ internal sealed partial class CsiNodeService(
         }
     }
 
+    private static VolumeAccess AccessOf(RequestedAccess access, VolumeRecord record) =>
+        record.Access is VolumeAccess.Unknown ? access.Access : record.Access;
+
     private static string FileSystemOf(RequestedAccess access, VolumeRecord record) => record switch
     {
-        { Access: VolumeAccess.Block } => "",
+        _ when AccessOf(access, record) is VolumeAccess.Block => "",
         { FileSystem.Length: > 0 } => record.FileSystem,
         _ => access.FileSystem.Length > 0 ? access.FileSystem : FileSystems.Default,
     };

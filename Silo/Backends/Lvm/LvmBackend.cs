@@ -153,7 +153,20 @@ internal sealed class LvmBackend : IPoolBackend, IAsyncDisposable
         // Free extents that nothing may be put on are as good as taken.
         var unusable = found.Disks.Where(d => d.Attributes.Missing || d.Attributes.Use != PvUse.Allocatable).Sum(d => d.FreeBytes);
         var foreign = group.SizeBytes - group.FreeBytes - volumes.Sum(v => v.Bytes) + unusable;
-        return Report(found, group.SizeBytes, group.ExtentBytes, foreign, volumes);
+        return Report(found, group.SizeBytes, group.ExtentBytes, foreign, volumes) with
+        {
+            VolumeGroup = new VolumeGroupReport
+            {
+                Name = group.Name,
+                Attributes = group.Attributes.Text,
+                ForeignVolumes = found.Logical.Count - volumes.Count,
+                Disks =
+                [
+                    .. found.Disks.OrderBy(d => d.Name, StringComparer.Ordinal).Select(d => new PhysicalVolumeReport(
+                        _scanner.PathsOf([d]) is [var path] ? path : d.Name, d.Format, d.Attributes.Text, d.SizeBytes, d.FreeBytes)),
+                ],
+            },
+        };
     }
 
     private static PoolReport Report(FoundGroup found, long size, long extent, long foreign, List<DiskVolume> volumes) => new()

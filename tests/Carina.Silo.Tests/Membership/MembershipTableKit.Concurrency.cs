@@ -55,7 +55,7 @@ public abstract partial class MembershipTableKit
         Assert.Equal(4 * Silos, after.Version.Version);
         Assert.Equal(Enumerable.Range(1, Silos), after.Members.Select(m => m.Item1.SiloAddress.Generation).Order());
         Assert.All(after.Members, m => Assert.Equal(SiloStatus.Dead, m.Item1.Status));
-        Assert.All(after.Members, m => Assert.Single(m.Item1.SuspectTimes));
+        Assert.All(after.Members, m => Assert.Single(m.Item1.SuspectTimes!));
     }
 
     [Fact]
@@ -122,7 +122,7 @@ public abstract partial class MembershipTableKit
     private static Task SetStatusAsync(IMembershipTable table, int generation, SiloStatus status) => RepeatAsync(async () =>
     {
         var data = await table.ReadAllAsync(Stop);
-        var (entry, etag) = data.TryGet(Address(generation));
+        var (entry, etag) = data.TryGet(Address(generation))!;
         entry.Status = status;
         return await table.UpdateRowAsync(entry, etag, data.Version.Next(), Stop);
     });

@@ -1,11 +1,9 @@
-using Carina.Harness.Cluster;
 using Carina.Harness.Kubernetes;
 using Carina.Kubernetes.Client;
 using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
 using k8s;
 using k8s.Models;
-using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 
 namespace Carina.Silo.Tests.Membership.Kubernetes;
@@ -24,17 +22,22 @@ public sealed class MembershipApi : IAsyncLifetime
     public ControlPlane Plane => _plane ?? throw new InvalidOperationException("The API server is not started.");
 
     public static string Definition =>
-        Path.Combine(BuiltAssemblies.Root, "charts/carina-csi-driver/crds/orleansmemberships.yaml");
+        Path.Combine(Harness.Cluster.BuiltAssemblies.Root, "charts/carina-csi-driver/crds/orleansmemberships.yaml");
 
     public async ValueTask InitializeAsync()
     {
         _plane = await ControlPlane.StartAsync(
             new() { Users = [new(SiloUser), new(StrangerUser)] }, TestContext.Current.CancellationToken);
-        await Plane.ApplyAsync(Definition);
-        await Plane.KubectlAsync("wait", "--for=condition=Established", "--timeout=60s", "-f", Definition);
+        await ApplyDefinitionAsync();
         await Plane.Admin.CoreV1.CreateNamespaceAsync(
             new() { Metadata = new() { Name = Namespace } }, cancellationToken: TestContext.Current.CancellationToken);
         await AllowSiloAsync();
+    }
+
+    public async Task ApplyDefinitionAsync()
+    {
+        await Plane.ApplyAsync(Definition);
+        await Plane.KubectlAsync("wait", "--for=condition=Established", "--timeout=60s", "-f", Definition);
     }
 
     public async ValueTask DisposeAsync()
