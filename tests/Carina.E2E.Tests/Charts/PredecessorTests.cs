@@ -64,7 +64,7 @@ public sealed class PredecessorTests(UpgradeFixture fixture) : UpgradeTest(fixtu
     [Fact]
     public async Task A_driver_that_needs_attachments_is_refused_with_the_way_out()
     {
-        await InstallPredecessorAsync("--set", "attachRequired=true");
+        await InstallPredecessorAsync("--set", "driver.name=csi.carina.com");
         await ApplyDefinitionsAsync();
         await Admin.CoreV1.DeleteNamespacedConfigMapAsync(OldSettings, Chart.Namespace, cancellationToken: Stop);
         Assert.Contains("kubectl delete csidriver carina.storage.io", await UpgradeRefusalAsync(), StringComparison.Ordinal);

@@ -31,7 +31,9 @@ public abstract class UpgradeTest(UpgradeFixture fixture) : IAsyncLifetime
 
     protected Task<string> UpgradeAsync(params IReadOnlyList<string> more) => RunAsync("upgrade", Chart.Directory, more);
 
-    protected Task<string> InstallPredecessorAsync(params IReadOnlyList<string> more) => RunAsync("install", Predecessor, more);
+    // As Helm 3 did it, which is what such releases were made with.
+    protected Task<string> InstallPredecessorAsync(params IReadOnlyList<string> more) =>
+        RunAsync("install", Predecessor, ["--server-side=false", .. more]);
 
     /// <summary>What helm says when it refuses the upgrade.</summary>
     protected async Task<string> UpgradeRefusalAsync(params IReadOnlyList<string> more) =>
