@@ -88,6 +88,14 @@ public sealed class PredecessorTests(UpgradeFixture fixture) : UpgradeTest(fixtu
         await UpgradeAsync();
     }
 
+    [Fact]
+    public async Task Values_that_lack_this_charts_keys_are_refused_with_their_names()
+    {
+        await InstallPredecessorAsync();
+        await ApplyDefinitionsAsync();
+        Assert.Contains("'silo'", await UpgradeRefusalAsync("--reuse-values"), StringComparison.Ordinal);
+    }
+
     private async Task ApplyDefinitionsAsync()
     {
         var path = Path.Combine(Plane.Directory, "definitions.yaml");
