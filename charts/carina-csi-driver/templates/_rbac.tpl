@@ -13,9 +13,6 @@
 - apiGroups: [""]
   resources: [nodes]
   verbs: [get, list, watch]
-- apiGroups: [""]
-  resources: [events]
-  verbs: [create, patch]
 {{- end -}}
 
 {{/* In the release's namespace. */}}
