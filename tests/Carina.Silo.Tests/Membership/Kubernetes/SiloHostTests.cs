@@ -184,8 +184,13 @@ public sealed class SiloHostTests(MembershipApi api, ITestOutputHelper output)
                 var entry = new MembershipEntry
                 {
                     SiloAddress = SiloAddress.New(System.Net.IPAddress.Parse($"10.0.0.{i + 1}"), 11111, port + 1),
-                    Status = status, SiloName = "x", HostName = "x", ProxyPort = port, SuspectTimes = [],
-                    StartTime = DateTime.UtcNow, IAmAliveTime = DateTime.UtcNow,
+                    Status = status,
+                    SiloName = "x",
+                    HostName = "x",
+                    ProxyPort = port,
+                    SuspectTimes = [],
+                    StartTime = DateTime.UtcNow,
+                    IAmAliveTime = DateTime.UtcNow,
                 };
                 Assert.True(await table.InsertRowAsync(entry, (await table.ReadAllAsync(Stop)).Version.Next(), Stop));
             }
