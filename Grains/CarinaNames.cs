@@ -18,6 +18,24 @@ public static class CarinaNames
     /// <summary>Spelling of <see cref="DiskGroup"/> up to Carina 0.9.1.</summary>
     public const string LegacyDiskGroup = "carina.storage.io/disk-type";
 
+    /// <summary>StorageClass keys of a cached volume: where it is, and where its cache is.</summary>
+    public const string BackendDiskGroup = "carina.storage.io/backend-disk-group-name";
+
+    /// <inheritdoc cref="BackendDiskGroup"/>
+    public const string CacheDiskGroup = "carina.storage.io/cache-disk-group-name";
+
+    /// <summary>Spelling of <see cref="BackendDiskGroup"/> up to Carina 0.9.1.</summary>
+    public const string LegacyBackendDiskGroup = "carina.storage.io/backend-disk-type";
+
+    /// <summary>Spelling of <see cref="CacheDiskGroup"/> up to Carina 0.9.1.</summary>
+    public const string LegacyCacheDiskGroup = "carina.storage.io/cache-disk-type";
+
+    /// <summary>StorageClass key: size of the cache as a percentage of the volume's; nothing and 0 mean no cache.</summary>
+    public const string CacheDiskRatio = "carina.storage.io/cache-disk-ratio";
+
+    /// <summary>StorageClass switch: a disk of a raw group for one volume alone.</summary>
+    public const string ExclusiveRawDisk = "carina.storage.io/exclusively-raw-disk";
+
     /// <summary>Volume context key: path of the volume's device, for people and old tools.</summary>
     public const string DevicePath = "carina.storage.io/path";
 
@@ -35,6 +53,27 @@ public static class CarinaNames
 
     /// <summary>StorageClass and pod switch that opts a volume in to failover.</summary>
     public const string AllowMigration = "carina.storage.io/allow-pod-migration-if-node-notready";
+
+    /// <summary>
+    /// Every spelling of <see cref="AllowMigration"/> that a pod may carry: today's, the one compiled into 0.10.0 by
+    /// mistake, that of 0.9.1, and the one in the change log of 0.10.
+    /// </summary>
+    public static IReadOnlyList<string> AllowMigrationSpellings { get; } =
+    [
+        AllowMigration,
+        "carina.stroage.io/allow-pod-migration-if-node-notready",
+        "carina.io/rebuild-node-notready",
+        "carina.storage.io/allow-pod-migration-if-notready",
+    ];
+
+    /// <summary>Scheduler for pods with our volumes.</summary>
+    public const string Scheduler = "carina-scheduler";
+
+    /// <summary>Pod annotation that keeps the webhook away, whatever its value.</summary>
+    public const string CustomScheduler = "carina.storage.io/custom-scheduler-plugin";
+
+    /// <summary>Namespace label that keeps the webhook away when its value is <c>ignore</c>.</summary>
+    public const string WebhookLabel = "carina.storage.io/webhook";
 
     /// <summary>Prefix of every volume handle and logical volume.</summary>
     public const string VolumePrefix = "volume-";

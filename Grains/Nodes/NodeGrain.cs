@@ -60,6 +60,12 @@ internal sealed partial class NodeGrain(
     public Task<NodeCapacity> GetCapacityAsync(CancellationToken cancellationToken) =>
         Task.FromResult(_keeper.Ledger.ToCapacity());
 
+    public Task<NodeCapacity> GetCapacityAsync(List<string> awaited, CancellationToken cancellationToken) =>
+        Task.FromResult(_keeper.Ledger.ToCapacity() with
+        {
+            Promised = [.. awaited.Where(volume => _keeper.Ledger.Find(volume) is not null)],
+        });
+
     public async Task ReportAsync(NodeReport report, CancellationToken cancellationToken)
     {
         var taken = await ChangeAsync(ledger =>

@@ -51,7 +51,29 @@ public static class ResourceCacheExtensions
 
     private static ResourceCache<T> Create<T>(IServiceProvider provider, Func<IServiceProvider, ResourceSource<T>> source)
         where T : class, IKubernetesObject<V1ObjectMeta> => new(
-        source(provider),
+        source(provider).WithoutManagedFields(),
         provider.GetRequiredService<TimeProvider>(),
         provider.GetRequiredService<ILogger<ResourceCache<T>>>());
+
+    // Who set which field is up to half of an object, and nobody here asks.
+    private static ResourceSource<T> WithoutManagedFields<T>(this ResourceSource<T> source)
+        where T : class, IKubernetesObject<V1ObjectMeta> => new(
+        source.Name,
+        async (page, stop) =>
+        {
+            var list = await source.ListAsync(page, stop).ConfigureAwait(false);
+            return list with { Items = list.Items.Select(Strip) };
+        },
+        (version, seconds, stop) => source.WatchAsync(version, seconds, stop).Select(c => (c.Type, Strip(c.Item))));
+
+    private static T Strip<T>(T item)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        if (item.Metadata is { } metadata)
+        {
+            metadata.ManagedFields = null;
+        }
+
+        return item;
+    }
 }

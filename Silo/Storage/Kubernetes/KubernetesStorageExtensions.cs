@@ -1,0 +1,17 @@
+using Carina.Grains.Nodes;
+using Carina.Grains.Storage;
+using Carina.Grains.Volumes;
+
+namespace Carina.Silo.Storage.Kubernetes;
+
+/// <summary>Registers custom resources as the place where truth is kept.</summary>
+internal static class KubernetesStorageExtensions
+{
+    /// <summary>Records in LogicVolumes and NodeStorageResources; needs <c>AddKubernetesClient</c>.</summary>
+    public static IServiceCollection AddKubernetesStorage(this IServiceCollection services)
+    {
+        services.AddSingleton<IRecordStore<NodeRecord>, NodeStorageStore>();
+        services.AddSingleton<IRecordStore<VolumeRecord>, LogicVolumeStore>();
+        return services;
+    }
+}
