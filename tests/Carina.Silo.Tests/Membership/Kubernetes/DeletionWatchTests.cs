@@ -14,6 +14,8 @@ public sealed class DeletionWatchTests(MembershipApi api) : IAsyncLifetime
 {
     private readonly string _suffix = Guid.NewGuid().ToString("N")[..8];
     private readonly SiloCluster _cluster = new(api);
+    private readonly Faults _faults = new();
+    private IKubernetes? _faultyClient;
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -24,6 +26,8 @@ public sealed class DeletionWatchTests(MembershipApi api) : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await _cluster.DisposeAsync();
+        _faultyClient?.Dispose();
+        _faults.Dispose();
         await Admin.CoreV1.DeleteCollectionNamespacedPodAsync(
             MembershipApi.Namespace, gracePeriodSeconds: 0, cancellationToken: CancellationToken.None);
         await Admin.CoreV1.DeleteCollectionNodeAsync(cancellationToken: CancellationToken.None);
@@ -107,9 +111,7 @@ public sealed class DeletionWatchTests(MembershipApi api) : IAsyncLifetime
     {
         var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var back = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var faults = new Faults
-        {
-            Rule = async (request, pass, stop) =>
+        _faults.Rule = async (request, pass, stop) =>
             {
                 if (request.RequestUri!.AbsolutePath.EndsWith($"/nodes/{Name("node2")}", StringComparison.Ordinal))
                 {
@@ -118,12 +120,8 @@ public sealed class DeletionWatchTests(MembershipApi api) : IAsyncLifetime
                 }
 
                 return await pass(request, stop);
-            },
-        };
-        await _cluster.StartAsync(
-            "controller/0",
-            spec => spec with { WatchesDeletions = true },
-            services => services.AddSingleton(api.Client(faults: [faults])));
+            };
+        await StartFaultyWatcherAsync();
         await CreateNodeAsync("node2");
         await SeeNodeAsync("node2");
         var silo = await StartAsync("node2");
@@ -138,24 +136,18 @@ public sealed class DeletionWatchTests(MembershipApi api) : IAsyncLifetime
     [Fact]
     public async Task While_the_server_forbids_to_ask_nobody_dies()
     {
-        using var faults = new Faults
-        {
-            Rule = (request, pass, stop) => request.RequestUri!.AbsolutePath.Contains("/pods/", StringComparison.Ordinal)
-                ? Faults.RefuseAsync(request, System.Net.HttpStatusCode.Forbidden)
-                : pass(request, stop),
-        };
-        await _cluster.StartAsync(
-            "controller/0",
-            spec => spec with { WatchesDeletions = true },
-            services => services.AddSingleton(api.Client(faults: [faults])));
+        _faults.Rule = (request, pass, stop) => request.RequestUri!.AbsolutePath.Contains("/pods/", StringComparison.Ordinal)
+            ? Faults.RefuseAsync(request, System.Net.HttpStatusCode.Forbidden)
+            : pass(request, stop);
+        await StartFaultyWatcherAsync();
         var pod = await CreatePodAsync("node2");
         var silo = await StartAsync("node2", pod);
         await DeletePodAsync(pod);
-        await SeeAsync("it to ask", () => faults.Requests.Any(r => r.Contains("/pods/", StringComparison.Ordinal)));
+        await SeeAsync("it to ask", () => _faults.Requests.Any(r => r.Contains("/pods/", StringComparison.Ordinal)));
         await Task.Delay(TimeSpan.FromSeconds(4), Stop);
         Assert.Equal(SiloStatus.Active, _cluster.Members[0].StatusOf(silo));
 
-        faults.Rule = (request, pass, stop) => pass(request, stop);
+        _faults.Rule = (request, pass, stop) => pass(request, stop);
         await SeeAsync("its death", () => _cluster.Members[0].StatusOf(silo) == SiloStatus.Dead);
     }
 
@@ -170,6 +162,15 @@ public sealed class DeletionWatchTests(MembershipApi api) : IAsyncLifetime
         {
             await _cluster.StartAsync($"controller/{i}", spec => spec with { WatchesDeletions = true });
         }
+    }
+
+    private async Task StartFaultyWatcherAsync()
+    {
+        _faultyClient = api.Client(faults: [_faults]);
+        await _cluster.StartAsync(
+            "controller/0",
+            spec => spec with { WatchesDeletions = true },
+            services => services.AddSingleton(_faultyClient));
     }
 
     private Task<SiloCluster.Member> StartAsync(string node, V1Pod? pod = null) => _cluster.StartAsync(
