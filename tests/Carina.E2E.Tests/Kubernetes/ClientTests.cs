@@ -4,7 +4,7 @@ namespace Carina.E2E.Tests.Kubernetes;
 
 /// <summary>kubectl and helm against the laboratory's API server.</summary>
 [Collection(ControlPlaneCollection.Name)]
-public sealed class ClientTests(ControlPlaneFixture fixture) : ControlPlaneTest(fixture), IDisposable
+public sealed class ClientTests(ControlPlaneFixture fixture) : ControlPlaneTest(fixture)
 {
     private const string ConfigMap = """
         apiVersion: v1
@@ -17,7 +17,11 @@ public sealed class ClientTests(ControlPlaneFixture fixture) : ControlPlaneTest(
 
     private readonly string _chart = Directory.CreateTempSubdirectory("carina-chart-").FullName;
 
-    public void Dispose() => Directory.Delete(_chart, recursive: true);
+    public override async ValueTask DisposeAsync()
+    {
+        Directory.Delete(_chart, recursive: true);
+        await base.DisposeAsync();
+    }
 
     [Fact]
     public async Task Kubectl_applies_a_file()

@@ -29,6 +29,31 @@ public sealed class StartTests
     }
 
     [Fact]
+    public async Task A_node_that_renews_no_lease_is_taken_for_dead()
+    {
+        await using var plane = await ControlPlane.StartAsync(
+            new()
+            {
+                ControllerManager = true,
+                ControllerManagerArguments = ["--node-monitor-period=1s", "--node-monitor-grace-period=10s"],
+            },
+            Stop);
+        await using var nodes = new FakeNodes(plane.Admin);
+        await nodes.AddAsync(new("dying"), Stop);
+        nodes.PauseLease("dying");
+        await WaitForReadyAsync("Unknown");
+        await nodes.SetReadyAsync("dying", true, Stop);
+        nodes.ResumeLease("dying");
+        await WaitForReadyAsync("True");
+
+        Task<V1Node> WaitForReadyAsync(string status) => Eventually.ReadAsync(
+            $"Ready={status}",
+            () => plane.Admin.CoreV1.ReadNodeAsync("dying", cancellationToken: Stop),
+            node => node.Status.Conditions.Any(c => c.Type == "Ready" && c.Status == status),
+            Stop);
+    }
+
+    [Fact]
     public async Task A_failed_start_says_why_and_leaves_nothing()
     {
         var temporary = Directory.CreateTempSubdirectory("carina-start-").FullName;
