@@ -54,6 +54,27 @@ public static class CarinaNames
     /// <summary>StorageClass and pod switch that opts a volume in to failover.</summary>
     public const string AllowMigration = "carina.storage.io/allow-pod-migration-if-node-notready";
 
+    /// <summary>
+    /// Every spelling of <see cref="AllowMigration"/> that a pod may carry: today's, the one compiled into 0.10.0 by
+    /// mistake, that of 0.9.1, and the one in the change log of 0.10.
+    /// </summary>
+    public static IReadOnlyList<string> AllowMigrationSpellings { get; } =
+    [
+        AllowMigration,
+        "carina.stroage.io/allow-pod-migration-if-node-notready",
+        "carina.io/rebuild-node-notready",
+        "carina.storage.io/allow-pod-migration-if-notready",
+    ];
+
+    /// <summary>Scheduler for pods with our volumes.</summary>
+    public const string Scheduler = "carina-scheduler";
+
+    /// <summary>Pod annotation that keeps the webhook away, whatever its value.</summary>
+    public const string CustomScheduler = "carina.storage.io/custom-scheduler-plugin";
+
+    /// <summary>Namespace label that keeps the webhook away when its value is <c>ignore</c>.</summary>
+    public const string WebhookLabel = "carina.storage.io/webhook";
+
     /// <summary>Prefix of every volume handle and logical volume.</summary>
     public const string VolumePrefix = "volume-";
 

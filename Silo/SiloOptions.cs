@@ -1,5 +1,3 @@
-using Carina.Grains;
-
 namespace Carina.Silo;
 
 /// <summary>What a silo process is for.</summary>
@@ -12,6 +10,16 @@ public enum SiloRole
     Controller,
 }
 
+/// <summary>Where truth is kept.</summary>
+public enum StoreKind
+{
+    /// <summary>In an embedded database file that all processes of one machine share.</summary>
+    Embedded,
+
+    /// <summary>In custom resources of the cluster's own API.</summary>
+    Kubernetes,
+}
+
 /// <summary>Settings of the silo process, from the command line, the environment (<c>Carina__X</c>) or appsettings.</summary>
 public sealed class SiloOptions
 {
@@ -19,7 +27,18 @@ public sealed class SiloOptions
 
     public SiloRole Role { get; set; } = SiloRole.Node;
 
-    /// <summary>Name of this node (<c>NODE_NAME</c>); for a controller, any name of its own.</summary>
+    /// <summary>Where truth is kept: volumes, promises and membership.</summary>
+    public StoreKind Store { get; set; } = StoreKind.Embedded;
+
+    /// <summary>Path of a kubeconfig file; empty means the pod's service account.</summary>
+    public string Kubeconfig { get; set; } = "";
+
+    /// <summary>Namespace of the driver's own objects (<c>POD_NAMESPACE</c>).</summary>
+    public string Namespace { get; set; } = "";
+
+    /// <summary>
+    /// Name of this node (<c>NODE_NAME</c>); for a controller, any name of its own (<c>POD_NAME</c> in a pod).
+    /// </summary>
     public string NodeName { get; set; } = "";
 
     /// <summary>Further node labels as <c>key=value,key=value</c>, where there is no Kubernetes to ask.</summary>
@@ -37,6 +56,11 @@ public sealed class SiloOptions
     /// <summary>The CSI socket's path as the kubelet sees it, told to it at registration; empty means <see cref="CsiSocket"/>.</summary>
     public string KubeletCsiSocket { get; set; } = "";
 
+    /// <summary>
+    /// The kubelet's directory for device plugins, through which capacity is shown in the Node object; empty shows none.
+    /// </summary>
+    public string DevicePluginDirectory { get; set; } = "";
+
     /// <summary>Path of the embedded database file.</summary>
     public string StateFile { get; set; } = "/var/lib/carina/carina.db";
 
@@ -50,6 +74,24 @@ public sealed class SiloOptions
 
     /// <summary>Port that other silos reach this one at.</summary>
     public int Port { get; set; } = 11111;
+
+    /// <summary>Port of <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c>; 0 means none.</summary>
+    public int HttpPort { get; set; }
+
+    /// <summary>Port of admission webhook and scheduler extender, over HTTPS; 0 means none. For controllers in Kubernetes.</summary>
+    public int WebhookPort { get; set; }
+
+    /// <summary>Name of the Service that the webhook is reached by; its certificate is made for that.</summary>
+    public string WebhookService { get; set; } = "carina-controller";
+
+    /// <summary>Name of the Secret with the webhook's certificate.</summary>
+    public string WebhookSecret { get; set; } = "mutatingwebhook";
+
+    /// <summary>Name of the MutatingWebhookConfiguration that gets our authority's certificate.</summary>
+    public string WebhookConfiguration { get; set; } = "carina-hook";
+
+    /// <summary>Directory with a certificate that somebody else keeps; empty means the Secret.</summary>
+    public string WebhookCertificates { get; set; } = "";
 
     /// <summary>Directories below which staging and target paths must be, separated by colons.</summary>
     public string PathRoots { get; set; } = "/var/lib/kubelet";
@@ -74,15 +116,4 @@ public sealed class SiloOptions
 
     /// <summary>This process' part of <see cref="RunDirectory"/>: nodes that share a kernel may share that too.</summary>
     public string OwnRunDirectory => Path.Combine(RunDirectory, NodeName.Replace('/', '-'));
-
-    /// <summary>The node's labels with its topology key.</summary>
-    public Dictionary<string, string> NodeLabels()
-    {
-        var labels = Labels.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(l => l.Split('=', 2))
-            .ToDictionary(l => l[0], l => l.Length > 1 ? l[1] : "", StringComparer.Ordinal);
-        labels[CarinaNames.TopologyKey] = NodeName;
-        labels.TryAdd("kubernetes.io/hostname", NodeName);
-        return labels;
-    }
 }

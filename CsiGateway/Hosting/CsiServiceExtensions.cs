@@ -28,6 +28,7 @@ public static class CsiServiceExtensions
         services.AddSingleton<ErrorInterceptor>();
         services.AddSingleton<PathRules>();
         services.AddSingleton<VolumeGate>();
+        services.AddSingleton<StagedVolumes>();
         return services;
     }
 

@@ -25,13 +25,14 @@ internal sealed partial class CsiNodeService
             new StageRequest
             {
                 Key = KeyOf(record),
-                Access = record.Access,
+                Access = AccessOf(access, record),
                 FileSystem = FileSystemOf(access, record),
                 MountFlags = access.MountFlags,
                 StagingPath = stagingPath,
                 MutableParameters = record.MutableParameters,
             },
             context.CancellationToken);
+        staged.Remember(record);
         return new();
     }
 
@@ -44,6 +45,7 @@ internal sealed partial class CsiNodeService
         {
             using var pass = await gate.EnterAsync(
                 request.VolumeId, nameof(NodeUnstageVolume), context.CancellationToken);
+            staged.Forget(request.VolumeId);
             await volumes.UnstageAsync(request.VolumeId, stagingPath, context.CancellationToken);
         }
 
@@ -77,13 +79,13 @@ internal sealed partial class CsiNodeService
 
         TextRules.RequireWellFormed(request.VolumeId);
         using var pass = await gate.EnterAsync(request.VolumeId, nameof(NodePublishVolume), context.CancellationToken);
-        var record = await AuthorizeAsync(request.VolumeId, context.CancellationToken);
+        var record = await AuthorizeStagedAsync(request.VolumeId, context.CancellationToken);
         RequireMatch(access, record);
         await volumes.PublishAsync(
             new PublishRequest
             {
                 Key = KeyOf(record),
-                Access = record.Access,
+                Access = AccessOf(access, record),
                 FileSystem = FileSystemOf(access, record),
                 MountFlags = access.MountFlags,
                 StagingPath = stagingPath,

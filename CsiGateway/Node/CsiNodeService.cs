@@ -6,6 +6,7 @@ using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
 using Csi.V1;
 using Grpc.Core;
+using Microsoft.Extensions.Logging;
 using Rpc = Csi.V1.NodeServiceCapability.Types.RPC.Types.Type;
 
 namespace Carina.CsiGateway.Node;
@@ -15,7 +16,13 @@ namespace Carina.CsiGateway.Node;
 /// its current generation; taking it away needs nobody's, so that a node can always be cleaned up.
 /// </summary>
 internal sealed partial class CsiNodeService(
-    IGrainFactory grains, INodeVolumes volumes, VolumeGate gate, PathRules paths, CsiOptions options)
+    IGrainFactory grains,
+    INodeVolumes volumes,
+    VolumeGate gate,
+    StagedVolumes staged,
+    PathRules paths,
+    CsiOptions options,
+    ILogger<CsiNodeService> logger)
     : Csi.V1.Node.NodeBase
 {
     private const string StagingPath = "staging_target_path";
@@ -51,6 +58,24 @@ internal sealed partial class CsiNodeService(
     private Task<VolumeRecord> AuthorizeAsync(string volumeId, CancellationToken cancellationToken) =>
         grains.GetGrain<IVolumeGrain>(volumeId).AuthorizeAsync(options.NodeName, cancellationToken);
 
+    /// <summary>As above; for a volume that is staged here, its owner's last word counts while it cannot be asked.</summary>
+    private async Task<VolumeRecord> AuthorizeStagedAsync(string volumeId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await AuthorizeAsync(volumeId, cancellationToken);
+        }
+        catch (Exception exception) when (IsSilence(exception) && staged.Find(volumeId) is not null)
+        {
+            LogPublishedFromMemory(volumeId, exception.Message);
+            return staged.Find(volumeId) ?? throw Refusal.UnknownVolume(volumeId);
+        }
+    }
+
+    // No answer, as opposed to a refusal. A caller that gave up is neither.
+    private static bool IsSilence(Exception exception) =>
+        exception is StorageException { Code: StorageErrorCode.Unavailable } or TimeoutException or OrleansException;
+
     private static DiskVolumeKey KeyOf(VolumeRecord record) => new(record.VolumeId, record.Pool, record.Generation);
 
     // The specification's code for a use that a volume was not made for, at stage and publish.
@@ -62,9 +87,12 @@ internal sealed partial class CsiNodeService(
         }
     }
 
+    private static VolumeAccess AccessOf(RequestedAccess access, VolumeRecord record) =>
+        record.Access is VolumeAccess.Unknown ? access.Access : record.Access;
+
     private static string FileSystemOf(RequestedAccess access, VolumeRecord record) => record switch
     {
-        { Access: VolumeAccess.Block } => "",
+        _ when AccessOf(access, record) is VolumeAccess.Block => "",
         { FileSystem.Length: > 0 } => record.FileSystem,
         _ => access.FileSystem.Length > 0 ? access.FileSystem : FileSystems.Default,
     };

@@ -89,6 +89,11 @@ internal static class CapabilityRules
     /// <summary>Why an existing volume cannot be used this way; null when it can.</summary>
     public static string? FindMismatch(RequestedAccess access, VolumeRecord volume)
     {
+        if (volume.Access is VolumeAccess.Unknown)
+        {
+            return null;
+        }
+
         if (access.Access != volume.Access)
         {
             return $"asks for {Name(access.Access)}, but volume {volume.VolumeId} was made for {Name(volume.Access)}.";

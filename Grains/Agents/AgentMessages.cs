@@ -68,7 +68,48 @@ public sealed record PoolReport
     /// <summary>Why nothing new can be made here, for people; empty when the pool is sound.</summary>
     [Id(7)]
     public string Problem { get; init; } = "";
+
+    /// <summary>The volume group behind the pool, for people; null when it is made of something else.</summary>
+    [Id(8)]
+    public VolumeGroupReport? VolumeGroup { get; init; }
 }
+
+/// <summary>A volume group as vgs and pvs show it, for people.</summary>
+[GenerateSerializer]
+[Alias("carina.VolumeGroupReport")]
+public sealed record VolumeGroupReport
+{
+    [Id(0)]
+    public required string Name { get; init; }
+
+    /// <summary>vg_attr.</summary>
+    [Id(1)]
+    public required string Attributes { get; init; }
+
+    /// <summary>Logical volumes in it that are not ours.</summary>
+    [Id(2)]
+    public required int ForeignVolumes { get; init; }
+
+    [Id(3)]
+    public required IReadOnlyList<PhysicalVolumeReport> Disks { get; init; }
+
+    // A list compares by reference, and an idle node must not write.
+    public bool Equals(VolumeGroupReport? other) =>
+        other is not null && Name == other.Name && Attributes == other.Attributes
+        && ForeignVolumes == other.ForeignVolumes && Disks.SequenceEqual(other.Disks);
+
+    public override int GetHashCode() => HashCode.Combine(Name, Attributes, ForeignVolumes, Disks.Count);
+}
+
+/// <summary>A disk of a volume group as pvs shows it; bytes as of the last look at it.</summary>
+[GenerateSerializer]
+[Alias("carina.PhysicalVolumeReport")]
+public sealed record PhysicalVolumeReport(
+    [property: Id(0)] string Name,
+    [property: Id(1)] string Format,
+    [property: Id(2)] string Attributes,
+    [property: Id(3)] long SizeBytes,
+    [property: Id(4)] long FreeBytes);
 
 /// <summary>What a node's agent says about its disks.</summary>
 [GenerateSerializer]

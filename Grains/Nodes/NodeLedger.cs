@@ -293,6 +293,7 @@ public sealed class NodeLedger
         ReserveBytes = report.ReserveBytes,
         GranularityBytes = Math.Max(1, report.GranularityBytes),
         Problem = report.Problem,
+        VolumeGroup = report.VolumeGroup,
         Unexplained =
         [
             .. report.Volumes

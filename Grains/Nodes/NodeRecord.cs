@@ -1,3 +1,4 @@
+using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
 
 namespace Carina.Grains.Nodes;
@@ -54,6 +55,10 @@ public sealed record LedgerPool
     /// <summary>Volumes tagged as ours that no allocation explains: counted, never deleted.</summary>
     [Id(7)]
     public List<Unexplained> Unexplained { get; init; } = [];
+
+    /// <summary>The volume group behind the pool, for people; null when it is made of something else.</summary>
+    [Id(8)]
+    public VolumeGroupReport? VolumeGroup { get; init; }
 }
 
 /// <summary>A volume on disk that the ledger has no promise for.</summary>

@@ -21,11 +21,10 @@ internal static class VolumeCompatibility
         var difference =
             record.Name != request.Name ? $"its name is '{record.Name}'"
             : !sameRequest && !fits ? $"its size is {size} bytes"
+            : record.Access == VolumeAccess.Unknown ? PlaceDifference(record, request)
             : record.Access != request.Access ? $"it is a {(record.Access == VolumeAccess.Block ? "block" : "file system")} volume"
             : record.FileSystem != request.FileSystem ? $"its file system is {record.FileSystem}"
-            : record.Pool.Length > 0 && !PoolName.Means(request.Pool, record.Pool) ? $"it is in pool '{record.Pool}'"
-            : record.NodeName.Length > 0 && !IsOnNode(record, request) ? $"it is on node '{record.NodeName}'"
-            : null;
+            : PlaceDifference(record, request);
         if (difference is not null)
         {
             throw new StorageException(
@@ -33,6 +32,11 @@ internal static class VolumeCompatibility
                 $"Volume '{request.Name}' exists already and differs from this request: {difference}.");
         }
     }
+
+    private static string? PlaceDifference(VolumeRecord record, CreateVolume request) =>
+        record.Pool.Length > 0 && !PoolName.Means(request.Pool, record.Pool) ? $"it is in pool '{record.Pool}'"
+        : record.NodeName.Length > 0 && !IsOnNode(record, request) ? $"it is on node '{record.NodeName}'"
+        : null;
 
     // Only the driver's own key can be compared without the node's labels, and it is the one provisioners send.
     private static bool IsOnNode(VolumeRecord record, CreateVolume request) => PlacementPlanner.MatchesAny(

@@ -24,6 +24,9 @@ public enum VolumeAccess
 {
     FileSystem,
     Block,
+
+    /// <summary>Not recorded: Carina up to 0.14 did not. Whoever uses the volume says.</summary>
+    Unknown,
 }
 
 /// <summary>The persisted state of a volume grain: what should exist.</summary>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using k8s;
 using k8s.Autorest;
 
 namespace Carina.Kubernetes.Client;
@@ -28,7 +29,7 @@ public static class ApiFailure
     /// <summary>
     /// The API server cannot be reached or cannot answer now. Whether it acted on the request is unknown.
     /// </summary>
-    public static bool IsUnreachable(this Exception exception) => exception is HttpRequestException or IOException
+    public static bool IsUnreachable(this Exception exception) => exception is HttpRequestException or IOException or TimeoutException
         || (exception is TaskCanceledException { InnerException: TimeoutException })
         || (exception is HttpOperationException { Response: { } response }
             && ((int)response.StatusCode >= 500 || response.StatusCode == HttpStatusCode.TooManyRequests));
@@ -37,6 +38,11 @@ public static class ApiFailure
     public static string Describe(this Exception exception)
     {
         ArgumentNullException.ThrowIfNull(exception);
+        if (exception is KubernetesException { Status: { } status })
+        {
+            return $"{status.Code} {status.Reason}: {status.Message}";
+        }
+
         if (exception is not HttpOperationException { Response: { } response })
         {
             return exception.InnerException is { } inner ? $"{exception.Message} ({inner.Message})" : exception.Message;
@@ -45,8 +51,20 @@ public static class ApiFailure
         return $"{(int)response.StatusCode} {response.ReasonPhrase}: {MessageOf(response.Content)}";
     }
 
-    private static bool HasStatus(Exception exception, HttpStatusCode status) =>
-        exception is HttpOperationException { Response: { } response } && response.StatusCode == status;
+    /// <summary>The object is larger than etcd or the API server takes (1.5 MiB and 3 MiB by default).</summary>
+    public static bool IsTooLarge(this Exception exception) => HasStatus(exception, HttpStatusCode.RequestEntityTooLarge)
+        || (exception is HttpOperationException { Response: { StatusCode: HttpStatusCode.InternalServerError, Content: { } content } }
+            // etcd says the first, its client in the API server the second.
+            && (content.Contains("request is too large", StringComparison.Ordinal)
+                || content.Contains("trying to send message larger than max", StringComparison.Ordinal)));
+
+    private static bool HasStatus(Exception exception, HttpStatusCode status) => exception switch
+    {
+        HttpOperationException { Response: { } response } => response.StatusCode == status,
+        // In the middle of a watch.
+        KubernetesException { Status: { } said } => said.Code == (int)status,
+        _ => false,
+    };
 
     // The body of an error is a Status object (Kubernetes API conventions, "Response Status Kind").
     private static string MessageOf(string? content)

@@ -22,16 +22,38 @@ public static class KubernetesClientExtensions
     }
 
     /// <summary>A client of its own, for programs without a service collection.</summary>
-    public static IKubernetes Create(KubernetesOptions options, TimeProvider time)
+    /// <param name="options">Where the API server is, and how long a request may take.</param>
+    /// <param name="time">Counts deadlines and waits.</param>
+    /// <param name="handlers">More handlers, next to the network; tests put faults there.</param>
+    public static IKubernetes Create(
+        KubernetesOptions options, TimeProvider time, params IReadOnlyList<DelegatingHandler> handlers)
     {
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(handlers);
+        if (options.RequestTimeout <= TimeSpan.Zero)
+        {
+            throw new ArgumentException(
+                $"Requests to the Kubernetes API need time to be answered; {nameof(KubernetesOptions.RequestTimeout)} is {options.RequestTimeout}.",
+                nameof(options));
+        }
+
         var configuration =
             options.Kubeconfig.Length > 0 ? KubernetesClientConfiguration.BuildConfigFromConfigFile(options.Kubeconfig)
             : KubernetesClientConfiguration.IsInCluster() ? KubernetesClientConfiguration.InClusterConfig()
             : KubernetesClientConfiguration.BuildDefaultConfig();
         configuration.UserAgent = KubernetesOptions.UserAgent;
-        configuration.HttpClientTimeout = options.RequestTimeout;
-        return new k8s.Kubernetes(configuration, new ThrottlingHandler(time));
+        // DeadlineHandler keeps the time: the library's own limit neither names the request nor covers a watch's start.
+        configuration.HttpClientTimeout = Timeout.InfiniteTimeSpan;
+        configuration.FirstMessageHandlerSetup = handler =>
+        {
+            handler.ConnectTimeout = options.RequestTimeout;
+            // Without a ping a watch on a machine that lost its power would wait for the kernel to give up.
+            handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
+            handler.KeepAlivePingDelay = KubernetesOptions.SilenceBeforePing;
+            handler.KeepAlivePingTimeout = KubernetesOptions.PingTimeout;
+        };
+        return new k8s.Kubernetes(
+            configuration, [new DeadlineHandler(options.RequestTimeout, time), new ThrottlingHandler(time), .. handlers]);
     }
 
     private static void Complete(KubernetesOptions options)

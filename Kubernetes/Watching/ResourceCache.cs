@@ -78,10 +78,12 @@ public sealed partial class ResourceCache<T>(ResourceSource<T> source, TimeProvi
         var pause = _shortestPause;
         while (!stoppingToken.IsCancellationRequested)
         {
+            var start = time.GetTimestamp();
+            string? problem = null;
             try
             {
                 version ??= await ListAsync(stoppingToken).ConfigureAwait(false);
-                pause = _shortestPause;
+                start = time.GetTimestamp();
                 version = await WatchAsync(version, stoppingToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -92,10 +94,23 @@ public sealed partial class ResourceCache<T>(ResourceSource<T> source, TimeProvi
             {
                 // Whatever it was, a new list sets it right.
                 version = null;
-                LogInterrupted(source.Name, exception.Describe(), pause);
-                await Task.Delay(pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
+                problem = exception.Describe();
             }
+
+            // Only a watch that lasted is a success: one that the server ends at once, or forbids, must not make us ask
+            // ten times a second.
+            if (time.GetElapsedTime(start) >= _longestPause)
+            {
+                pause = _shortestPause;
+            }
+
+            if (problem is not null)
+            {
+                LogInterrupted(source.Name, problem, pause);
+            }
+
+            await Task.Delay(pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = pause * 2 < _longestPause ? pause * 2 : _longestPause;
         }
     }
 
@@ -130,8 +145,10 @@ public sealed partial class ResourceCache<T>(ResourceSource<T> source, TimeProvi
     private async Task<string> WatchAsync(string version, CancellationToken stop)
     {
         var seconds = ShortestWatchSeconds + Random.Shared.Next(ShortestWatchSeconds);
-        var watch = source.WatchAsync(version, seconds, stop);
-        await foreach (var (type, item) in watch.ConfigureAwait(false))
+        // The server ends the watch in time. Should it not, it is not there any more.
+        using var overdue = new CancellationTokenSource(TimeSpan.FromSeconds(seconds) + _longestPause * 3, time);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop, overdue.Token);
+        await foreach (var (type, item) in source.WatchAsync(version, seconds, end.Token).ConfigureAwait(false))
         {
             switch (type)
             {

@@ -7,33 +7,53 @@ using Microsoft.Extensions.Logging;
 
 namespace Carina.Kubernetes.Watching;
 
-/// <summary>Adds caches of Kubernetes objects to a process.</summary>
+/// <summary>Adds caches of resources.</summary>
 public static class ResourceCacheExtensions
 {
     /// <summary>
-    /// One cache of a kind for the whole process, filled from the host's start on. Adding it again changes nothing, so
-    /// everyone who reads a kind may ask for it.
+    /// One <see cref="IResourceCache{T}"/> of the process, filled while the host runs. The first caller's source counts.
     /// </summary>
-    /// <param name="services">Must hold <see cref="IKubernetes"/>.</param>
-    /// <param name="source">How the kind is listed and watched.</param>
     public static IServiceCollection AddResourceCache<T>(
-        this IServiceCollection services, Func<IKubernetes, ResourceSource<T>> source)
+        this IServiceCollection services, Func<IServiceProvider, ResourceSource<T>> source)
         where T : class, IKubernetesObject<V1ObjectMeta>
     {
-        if (services.Any(s => s.ServiceType == typeof(IResourceCache<T>)))
+        ArgumentNullException.ThrowIfNull(services);
+        if (services.Any(s => s.ServiceType == typeof(IResourceCache<T>) && !s.IsKeyedService))
         {
             return services;
         }
 
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(provider => new ResourceCache<T>(
-            source(provider.GetRequiredService<IKubernetes>()).WithoutManagedFields(),
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<ResourceCache<T>>>()));
+        services.AddSingleton(provider => Create(provider, source));
         services.AddSingleton<IResourceCache<T>>(provider => provider.GetRequiredService<ResourceCache<T>>());
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<ResourceCache<T>>());
         return services;
     }
+
+    /// <summary>As above, of a part of a kind; found by its key.</summary>
+    public static IServiceCollection AddKeyedResourceCache<T>(
+        this IServiceCollection services, string key, Func<IServiceProvider, ResourceSource<T>> source)
+        where T : class, IKubernetesObject<V1ObjectMeta>
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        if (services.Any(s => s.ServiceType == typeof(IResourceCache<T>) && Equals(s.ServiceKey, key)))
+        {
+            return services;
+        }
+
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddKeyedSingleton(key, (provider, _) => Create(provider, source));
+        services.AddKeyedSingleton<IResourceCache<T>>(
+            key, (provider, _) => provider.GetRequiredKeyedService<ResourceCache<T>>(key));
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredKeyedService<ResourceCache<T>>(key));
+        return services;
+    }
+
+    private static ResourceCache<T> Create<T>(IServiceProvider provider, Func<IServiceProvider, ResourceSource<T>> source)
+        where T : class, IKubernetesObject<V1ObjectMeta> => new(
+        source(provider).WithoutManagedFields(),
+        provider.GetRequiredService<TimeProvider>(),
+        provider.GetRequiredService<ILogger<ResourceCache<T>>>());
 
     // Who set which field is up to half of an object, and nobody here asks.
     private static ResourceSource<T> WithoutManagedFields<T>(this ResourceSource<T> source)

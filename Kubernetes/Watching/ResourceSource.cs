@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using Carina.Kubernetes.Resources;
 using k8s;
@@ -33,7 +34,7 @@ public static class ResourceSources
             .ConfigureAwait(false)),
         (version, seconds, stop) => client.CoreV1.WatchListNodeAsync(
             allowWatchBookmarks: true, fieldSelector: fieldSelector, resourceVersion: version, timeoutSeconds: seconds,
-            cancellationToken: stop));
+            onError: Fail, cancellationToken: stop));
 
     public static ResourceSource<V1Pod> Pods(
         IKubernetes client, string? fieldSelector = null, string? labelSelector = null) => new(
@@ -43,7 +44,7 @@ public static class ResourceSources
             cancellationToken: stop).ConfigureAwait(false)),
         (version, seconds, stop) => client.CoreV1.WatchListPodForAllNamespacesAsync(
             allowWatchBookmarks: true, fieldSelector: fieldSelector, labelSelector: labelSelector,
-            resourceVersion: version, timeoutSeconds: seconds, cancellationToken: stop));
+            resourceVersion: version, timeoutSeconds: seconds, onError: Fail, cancellationToken: stop));
 
     public static ResourceSource<V1Pod> NamespacedPods(IKubernetes client, string ns, string? labelSelector = null) => new(
         "pods",
@@ -52,28 +53,28 @@ public static class ResourceSources
             .ConfigureAwait(false)),
         (version, seconds, stop) => client.CoreV1.WatchListNamespacedPodAsync(
             ns, allowWatchBookmarks: true, labelSelector: labelSelector, resourceVersion: version,
-            timeoutSeconds: seconds, cancellationToken: stop));
+            timeoutSeconds: seconds, onError: Fail, cancellationToken: stop));
 
     public static ResourceSource<V1PersistentVolume> PersistentVolumes(IKubernetes client) => new(
         "persistentvolumes",
         async (page, stop) => Page<V1PersistentVolume, V1PersistentVolumeList>(await client.CoreV1.ListPersistentVolumeAsync(
             continueParameter: page, limit: PageSize, cancellationToken: stop).ConfigureAwait(false)),
         (version, seconds, stop) => client.CoreV1.WatchListPersistentVolumeAsync(
-            allowWatchBookmarks: true, resourceVersion: version, timeoutSeconds: seconds, cancellationToken: stop));
+            allowWatchBookmarks: true, resourceVersion: version, timeoutSeconds: seconds, onError: Fail, cancellationToken: stop));
 
     public static ResourceSource<V1PersistentVolumeClaim> PersistentVolumeClaims(IKubernetes client) => new(
         "persistentvolumeclaims",
         async (page, stop) => Page<V1PersistentVolumeClaim, V1PersistentVolumeClaimList>(await client.CoreV1.ListPersistentVolumeClaimForAllNamespacesAsync(
             continueParameter: page, limit: PageSize, cancellationToken: stop).ConfigureAwait(false)),
         (version, seconds, stop) => client.CoreV1.WatchListPersistentVolumeClaimForAllNamespacesAsync(
-            allowWatchBookmarks: true, resourceVersion: version, timeoutSeconds: seconds, cancellationToken: stop));
+            allowWatchBookmarks: true, resourceVersion: version, timeoutSeconds: seconds, onError: Fail, cancellationToken: stop));
 
     public static ResourceSource<V1StorageClass> StorageClasses(IKubernetes client) => new(
         "storageclasses",
         async (page, stop) => Page<V1StorageClass, V1StorageClassList>(await client.StorageV1.ListStorageClassAsync(
             continueParameter: page, limit: PageSize, cancellationToken: stop).ConfigureAwait(false)),
         (version, seconds, stop) => client.StorageV1.WatchListStorageClassAsync(
-            allowWatchBookmarks: true, resourceVersion: version, timeoutSeconds: seconds, cancellationToken: stop));
+            allowWatchBookmarks: true, resourceVersion: version, timeoutSeconds: seconds, onError: Fail, cancellationToken: stop));
 
     /// <summary>Objects of a cluster-scoped custom resource.</summary>
     public static ResourceSource<T> Custom<T>(
@@ -89,7 +90,7 @@ public static class ResourceSources
         },
         (from, seconds, stop) => ReadCustomAsync<T>(client.CustomObjects.WatchListClusterCustomObjectAsync(
             group, version, plural, allowWatchBookmarks: true, fieldSelector: fieldSelector, resourceVersion: from,
-            timeoutSeconds: seconds, cancellationToken: stop)));
+            timeoutSeconds: seconds, onError: Fail, cancellationToken: stop)));
 
     /// <summary>Objects of a namespaced custom resource, in one namespace.</summary>
     public static ResourceSource<T> Custom<T>(
@@ -105,7 +106,11 @@ public static class ResourceSources
         },
         (from, seconds, stop) => ReadCustomAsync<T>(client.CustomObjects.WatchListNamespacedCustomObjectAsync(
             group, version, ns, plural, allowWatchBookmarks: true, fieldSelector: fieldSelector, resourceVersion: from,
-            timeoutSeconds: seconds, cancellationToken: stop)));
+            timeoutSeconds: seconds, onError: Fail, cancellationToken: stop)));
+
+    // Without this the client library drops what the server says last (410 and the like) and ends the watch in silence.
+    // It calls again with what is thrown here, and lets that out.
+    private static void Fail(Exception exception) => ExceptionDispatchInfo.Throw(exception);
 
     // The generated client has no types for custom resources and hands out what it parsed.
     private static IAsyncEnumerable<(WatchEventType, T)> ReadCustomAsync<T>(

@@ -5,6 +5,7 @@ using Carina.Grains.Configuration;
 using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
 using Carina.Silo.Backends;
+using Carina.Silo.Nodes;
 using Microsoft.Extensions.Options;
 
 namespace Carina.Silo.Agents;
@@ -17,6 +18,7 @@ internal sealed partial class DiskAgent(
     IEnumerable<IPoolBackend> backends,
     ICarinaConfigSource config,
     ICrashPoints crash,
+    INodeLabels labels,
     IOptions<SiloOptions> options,
     ILogger<DiskAgent> logger) : IAsyncDisposable
 {
@@ -26,6 +28,7 @@ internal sealed partial class DiskAgent(
     private readonly SemaphoreSlim _scanning = new(1, 1);
     private readonly TaskCompletionSource _scanned = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ImmutableDictionary<string, PoolReport> _pools = ImmutableDictionary<string, PoolReport>.Empty;
+    private IReadOnlyDictionary<string, string> _labels = ImmutableDictionary<string, string>.Empty;
     private long _sequence;
 
     /// <summary>Whether the disks have been looked at since the process started.</summary>
@@ -46,6 +49,7 @@ internal sealed partial class DiskAgent(
         await _scanning.WaitAsync(cancellationToken);
         try
         {
+            _labels = await labels.GetAsync(cancellationToken);
             var groups = config.Current.Groups.Where(AppliesHere).ToLookup(g => g.Policy);
             var found = new List<PoolReport>();
             foreach (var backend in _backends.Values)
@@ -79,7 +83,7 @@ internal sealed partial class DiskAgent(
             Sequence = Interlocked.Increment(ref _sequence),
             Pools = [.. _pools.Values],
             InFlight = inFlight,
-            Labels = options.Value.NodeLabels(),
+            Labels = new(_labels),
         };
     }
 
@@ -117,7 +121,7 @@ internal sealed partial class DiskAgent(
     }
 
     private bool AppliesHere(DiskGroup group) =>
-        group.NodeLabel.Length == 0 || options.Value.NodeLabels().ContainsKey(group.NodeLabel);
+        group.NodeLabel.Length == 0 || _labels.ContainsKey(group.NodeLabel);
 
     private async Task<DiskVolume?> RunAsync(PoolCommand command, CancellationToken cancellationToken)
     {

@@ -2,6 +2,7 @@ using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
 using Carina.Grains.Nodes;
 using Carina.Silo.Mounting;
+using Carina.Silo.Nodes;
 using Microsoft.Extensions.Options;
 
 namespace Carina.Silo.Agents;
@@ -16,6 +17,7 @@ internal sealed partial class NodeAgent(
     ILoggerFactory loggers,
     DiskAgent agent,
     ICarinaConfigSource config,
+    INodeLabels labels,
     ILocalSiloDetails details,
     IGrainFactory grains,
     IOptions<SiloOptions> options,
@@ -25,6 +27,7 @@ internal sealed partial class NodeAgent(
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _wake = new(0);
     private IDisposable? _configChanges;
+    private IDisposable? _labelChanges;
     private Task _loop = Task.CompletedTask;
 
     public Task<DiskVolume> CreateAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken) =>
@@ -61,6 +64,7 @@ internal sealed partial class NodeAgent(
         if (options.Value.Role == SiloRole.Node)
         {
             _configChanges = config.OnChange(_ => _wake.Release());
+            _labelChanges = labels.OnChange(() => _wake.Release());
             _loop = LoopAsync(_stop.Token);
         }
 
@@ -70,13 +74,14 @@ internal sealed partial class NodeAgent(
     public override async Task Stop()
     {
         _configChanges?.Dispose();
+        _labelChanges?.Dispose();
         await _stop.CancelAsync();
         await _loop;
         await base.Stop();
     }
 
     /// <summary>
-    /// Scans at start, at configuration changes and at the configured interval; in between tells the ledger what is
+    /// Scans at start, at changes of configuration or labels and at the configured interval; in between tells the ledger what is
     /// known, which costs no look at the disk and lets lapsed promises go.
     /// </summary>
     private async Task LoopAsync(CancellationToken stop)

@@ -1,4 +1,5 @@
 using System.Net;
+using Carina.CsiGateway.DevicePlugin;
 using Carina.CsiGateway.Hosting;
 using Carina.CsiGateway.Identity;
 using Carina.CsiGateway.Registration;
@@ -8,10 +9,8 @@ using Carina.Silo.Backends.Files;
 using Carina.Silo.Backends.Lvm;
 using Carina.Silo.Configuration;
 using Carina.Silo.Disks;
-using Carina.Silo.Membership;
 using Carina.Silo.Mounting;
 using Carina.Silo.Processes;
-using Carina.Silo.Storage;
 using Carina.Silo.Telemetry;
 using Microsoft.Extensions.Configuration.Memory;
 using Orleans.Configuration;
@@ -40,6 +39,16 @@ public static class CarinaSilo
         ["--report-interval"] = "Carina:ReportInterval",
         ["--probe-timeout"] = "Carina:ProbeTimeout",
         ["--lvm-devices"] = "Carina:LvmDevices",
+        ["--store"] = "Carina:Store",
+        ["--kubeconfig"] = "Carina:Kubeconfig",
+        ["--namespace"] = "Carina:Namespace",
+        ["--http-port"] = "Carina:HttpPort",
+        ["--webhook-port"] = "Carina:WebhookPort",
+        ["--webhook-service"] = "Carina:WebhookService",
+        ["--webhook-secret"] = "Carina:WebhookSecret",
+        ["--webhook-configuration"] = "Carina:WebhookConfiguration",
+        ["--cert-dir"] = "Carina:WebhookCertificates",
+        ["--device-plugins"] = "Carina:DevicePluginDirectory",
     };
 
     // Frameworks speak up about each request and probe otherwise; environment and appsettings override this.
@@ -62,16 +71,21 @@ public static class CarinaSilo
         builder.Configuration.AddCommandLine(args, _switches);
         var options = ReadOptions(builder.Configuration);
         builder.Services.Configure<SiloOptions>(o => builder.Configuration.GetSection(SiloOptions.Section).Bind(o));
-        builder.Services.PostConfigure<SiloOptions>(o => o.NodeName = options.NodeName);
+        builder.Services.PostConfigure<SiloOptions>(o => (o.NodeName, o.Namespace) = (options.NodeName, options.Namespace));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddCarinaTelemetry(builder.Configuration, options);
-        builder.Services.AddEmbeddedStorage(options.StateFile);
+        builder.AddStore(options);
         builder.UseOrleans(silo => ConfigureOrleans(silo, options));
         builder.AddNode(options);
         builder.AddCsi(options);
+        builder.AddWebhook(options);
+        builder.WebHost.ListenHttp(options);
         configure?.Invoke(builder.Services);
         var app = builder.Build();
+        app.UseListenerScope();
         app.MapCarinaCsi(RoleOf(options));
+        app.MapWebhook(options);
+        app.MapHttp(options);
         return app;
     }
 
@@ -107,6 +121,12 @@ public static class CarinaSilo
             Endpoint = options.CsiSocket,
         });
         builder.WebHost.ListenCsiSocket(options.CsiSocket);
+        if (options.Role == SiloRole.Node && options.DevicePluginDirectory.Length > 0)
+        {
+            builder.Services.AddDevicePlugins(plugins =>
+                (plugins.Directory, plugins.NodeName) = (options.DevicePluginDirectory, options.NodeName));
+        }
+
         if (options.RegistrationSocket.Length > 0)
         {
             builder.Services.AddPluginRegistration(registration =>
@@ -124,7 +144,13 @@ public static class CarinaSilo
         var options = configuration.GetSection(SiloOptions.Section).Get<SiloOptions>() ?? new SiloOptions();
         if (options.NodeName.Length == 0)
         {
-            options.NodeName = configuration["NODE_NAME"] ?? "";
+            options.NodeName = (options.Role == SiloRole.Controller ? configuration["POD_NAME"] : null)
+                ?? configuration["NODE_NAME"] ?? "";
+        }
+
+        if (options.Namespace.Length == 0)
+        {
+            options.Namespace = configuration["POD_NAMESPACE"] ?? "";
         }
 
         return options.NodeName.Length > 0
@@ -164,7 +190,6 @@ public static class CarinaSilo
         silo.Configure<GrainDirectoryOptions>(directory => directory.CacheSize = 4096);
         silo.Configure<DeploymentLoadPublisherOptions>(load =>
             load.DeploymentLoadPublisherRefreshTime = TimeSpan.FromSeconds(30));
-        silo.Services.AddSingleton<IMembershipTable, DocumentMembershipTable>();
         silo.AddActivityPropagation();
         silo.AddNodeAgent();
     }

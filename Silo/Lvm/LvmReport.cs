@@ -15,9 +15,10 @@ internal sealed record VgReport(
 /// <param name="FreeBytes">Unallocated part of that.</param>
 /// <param name="DeviceBytes">Size of the device; 0 while it is missing.</param>
 /// <param name="DataStartBytes">Where on the device its first extent begins.</param>
+/// <param name="Format">Of its metadata: <c>lvm2</c>.</param>
 internal sealed record PvReport(
     string Name, string Uuid, string GroupName, string GroupUuid, PvAttributes Attributes, long SizeBytes, long FreeBytes,
-    long DeviceBytes, long DataStartBytes);
+    long DeviceBytes, long DataStartBytes, string Format);
 
 /// <summary>A logical volume (lvs(8)); sizes in bytes.</summary>
 /// <param name="GroupMissesDisks">Whether disks of its volume group were missing when this was reported.</param>
@@ -35,7 +36,7 @@ internal sealed record LvmReport(IReadOnlyList<VgReport> Groups, IReadOnlyList<P
         "vg_name,vg_uuid,vg_attr,vg_size,vg_free,vg_extent_size,vg_missing_pv_count,vg_tags";
 
     public const string PvColumns =
-        "pv_name,pv_uuid,vg_name,vg_uuid,pv_attr,pv_size,pv_free,dev_size,pe_start";
+        "pv_name,pv_uuid,vg_name,vg_uuid,pv_attr,pv_size,pv_free,dev_size,pe_start,pv_fmt";
 
     public const string LvColumns =
         "lv_name,lv_uuid,vg_name,vg_uuid,lv_attr,lv_size,lv_tags,vg_missing_pv_count";
@@ -77,7 +78,7 @@ internal sealed record LvmReport(IReadOnlyList<VgReport> Groups, IReadOnlyList<P
     private static PvReport ReadDisk(JsonNode row) => new(
         Text(row, "pv_name"), Text(row, "pv_uuid"), Text(row, "vg_name"), Text(row, "vg_uuid"),
         PvAttributes.Parse(Text(row, "pv_attr")), Bytes(row, "pv_size"), Bytes(row, "pv_free"), Bytes(row, "dev_size"),
-        Bytes(row, "pe_start"));
+        Bytes(row, "pe_start"), Text(row, "pv_fmt"));
 
     private static LvReport ReadVolume(JsonNode row) => new(
         Text(row, "lv_name"), Text(row, "lv_uuid"), Text(row, "vg_name"), Text(row, "vg_uuid"),

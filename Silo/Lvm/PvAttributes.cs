@@ -21,6 +21,9 @@ internal enum PvUse
 /// <summary>The three characters of pv_attr, decoded as pvs(8) lists them.</summary>
 internal sealed record PvAttributes
 {
+    /// <summary>As LVM writes them.</summary>
+    public string Text { get; init; } = "";
+
     public required PvUse Use { get; init; }
 
     /// <summary>Second character: its group was made ready to be taken to another host.</summary>
@@ -35,6 +38,7 @@ internal sealed record PvAttributes
         ? throw new FormatException($"pv_attr '{text}' does not have three characters")
         : new PvAttributes
         {
+            Text = text,
             Use = text[0] switch
             {
                 '-' => PvUse.None,

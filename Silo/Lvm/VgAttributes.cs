@@ -12,6 +12,9 @@ internal enum VgSharing
 /// <summary>The six characters of vg_attr, decoded as vgs(8) lists them.</summary>
 internal sealed record VgAttributes
 {
+    /// <summary>As LVM writes them.</summary>
+    public string Text { get; init; } = "";
+
     /// <summary>First character: whether its metadata may be changed; null for a character that vgs(8) does not know.</summary>
     public required bool? Writable { get; init; }
 
@@ -34,6 +37,7 @@ internal sealed record VgAttributes
         ? throw new FormatException($"vg_attr '{text}' does not have six characters")
         : new VgAttributes
         {
+            Text = text,
             Writable = text[0] switch { 'w' => true, 'r' => false, _ => null },
             Resizable = text[1] == 'z',
             Exported = text[2] == 'x',

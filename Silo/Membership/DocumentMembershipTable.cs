@@ -8,8 +8,11 @@ namespace Carina.Silo.Membership;
 /// Orleans' membership table over <see cref="IMembershipDocuments"/>: every mutation is one compare-and-swap on the
 /// document, a conflict is an answer of false, a heartbeat changes neither version nor ETags.
 /// </summary>
-internal sealed class DocumentMembershipTable(IMembershipDocuments documents, IOptions<ClusterOptions> cluster)
-    : IMembershipTable
+/// <param name="documents">Where document and heartbeats are kept.</param>
+/// <param name="cluster">Names the cluster.</param>
+/// <param name="pod">The pod of this process. Only a silo itself inserts its row, so an inserted row is this pod's.</param>
+internal sealed class DocumentMembershipTable(
+    IMembershipDocuments documents, IOptions<ClusterOptions> cluster, MembershipPod? pod = null) : IMembershipTable
 {
     private string ClusterId => cluster.Value.ClusterId;
 
@@ -52,6 +55,16 @@ internal sealed class DocumentMembershipTable(IMembershipDocuments documents, IO
             .Where(r => LastSign(snapshot, r.Key, r.Value) < beforeDate.UtcDateTime)
             .Select(r => r.Key)
             .ToHashSet(StringComparer.Ordinal);
+        // Of silos whose rows are gone already: one that was frozen meanwhile may have beaten once more.
+        var stray = snapshot.Heartbeats
+            .Where(b => b.Value < beforeDate.UtcDateTime && !snapshot.Document.Rows.ContainsKey(b.Key))
+            .Select(b => b.Key)
+            .ToHashSet(StringComparer.Ordinal);
+        if (stray.Count > 0)
+        {
+            await documents.ForgetBeatsAsync(ClusterId, stray, cancellationToken);
+        }
+
         if (defunct.Count == 0)
         {
             return;
@@ -109,7 +122,7 @@ internal sealed class DocumentMembershipTable(IMembershipDocuments documents, IO
 
         var rows = new Dictionary<string, MembershipRow>(snapshot.Document.Rows)
         {
-            [address] = MembershipRow.From(entry, next.Version.ToString(CultureInfo.InvariantCulture)),
+            [address] = MembershipRow.From(entry, next.Version.ToString(CultureInfo.InvariantCulture), pod, current),
         };
         var document = new MembershipDocument { Version = next.Version, Rows = rows };
         return await documents.TryWriteAsync(ClusterId, document, snapshot.ETag, cancellationToken);

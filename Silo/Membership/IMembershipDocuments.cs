@@ -1,7 +1,7 @@
 namespace Carina.Silo.Membership;
 
 /// <summary>Where membership documents and heartbeats are kept: the embedded database, or the Kubernetes API.</summary>
-public interface IMembershipDocuments
+internal interface IMembershipDocuments
 {
     /// <summary>Makes an empty document for the cluster unless there is one.</summary>
     Task EnsureAsync(string clusterId, CancellationToken cancellationToken);
@@ -16,7 +16,7 @@ public interface IMembershipDocuments
     /// <summary>Notes that a silo is alive, without touching the document.</summary>
     Task BeatAsync(string clusterId, string silo, DateTime time, CancellationToken cancellationToken);
 
-    /// <summary>Forgets the heartbeats of silos that have no row any more.</summary>
+    /// <summary>Forgets the heartbeats of silos that have no row any more; none is missed if there is none.</summary>
     Task ForgetBeatsAsync(string clusterId, IReadOnlyCollection<string> silos, CancellationToken cancellationToken);
 
     /// <summary>Removes the cluster's document and heartbeats.</summary>
@@ -27,5 +27,5 @@ public interface IMembershipDocuments
 /// <param name="Document">Version and rows, read together.</param>
 /// <param name="ETag">Opaque version of the document.</param>
 /// <param name="Heartbeats">Last heartbeats by silo address.</param>
-public sealed record MembershipSnapshot(
+internal sealed record MembershipSnapshot(
     MembershipDocument Document, string ETag, IReadOnlyDictionary<string, DateTime> Heartbeats);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Carina.Silo.Membership;
@@ -6,7 +7,7 @@ namespace Carina.Silo.Membership;
 /// A cluster's membership table as one document: version and all rows change together or not at all, which is what the
 /// extended membership protocol asks of a table.
 /// </summary>
-public sealed record MembershipDocument
+internal sealed record MembershipDocument
 {
     /// <summary>Version of the table; increases by one with every change of a row.</summary>
     [JsonPropertyName("version")]
@@ -18,7 +19,7 @@ public sealed record MembershipDocument
 }
 
 /// <summary>One silo's row. Its heartbeat is kept elsewhere, so that beating does not change the document.</summary>
-public sealed record MembershipRow
+internal sealed record MembershipRow
 {
     [JsonPropertyName("etag")]
     public required string ETag { get; init; }
@@ -39,17 +40,31 @@ public sealed record MembershipRow
     public string? RoleName { get; init; }
 
     [JsonPropertyName("startTime")]
+    [JsonConverter(typeof(ExactTimeConverter))]
     public required DateTime StartTime { get; init; }
 
     [JsonPropertyName("iAmAliveTime")]
+    [JsonConverter(typeof(ExactTimeConverter))]
     public required DateTime IAmAliveTime { get; init; }
 
     /// <summary>Who suspected it, and when.</summary>
     [JsonPropertyName("suspects")]
     public IReadOnlyList<MembershipSuspicion> Suspects { get; init; } = [];
 
-    public static MembershipRow From(MembershipEntry entry, string etag) => new()
+    /// <summary>The pod that the silo runs in, where there are pods.</summary>
+    [JsonPropertyName("pod")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public MembershipPod? Pod { get; init; }
+
+    /// <summary>What a newer version of the driver keeps here; it survives our writes.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; init; }
+
+    /// <summary>A row as Orleans wants it, with what Orleans knows nothing of taken over from the row before.</summary>
+    public static MembershipRow From(MembershipEntry entry, string etag, MembershipPod? pod, MembershipRow? before) => new()
     {
+        Pod = before is null ? pod : before.Pod,
+        More = before?.More,
         ETag = etag,
         Status = entry.Status.ToString(),
         SiloName = entry.SiloName ?? "",
@@ -64,7 +79,23 @@ public sealed record MembershipRow
         ],
     };
 
-    public MembershipEntry ToEntry(string address, DateTime? heartbeat) => new()
+    /// <summary>The row as Orleans wants it.</summary>
+    /// <exception cref="InvalidDataException">Somebody edited it to something that is no row.</exception>
+    public MembershipEntry ToEntry(string address, DateTime? heartbeat)
+    {
+        try
+        {
+            return Read(address, heartbeat);
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException or IndexOutOfRangeException)
+        {
+            throw new InvalidDataException(
+                $"Row '{address}' of the membership table (status '{Status}') is not one that a silo writes: {exception.Message} Correct or remove it; until then this cluster notices no change of its members.",
+                exception);
+        }
+    }
+
+    private MembershipEntry Read(string address, DateTime? heartbeat) => new()
     {
         SiloAddress = SiloAddress.FromParsableString(address),
         Status = Enum.Parse<SiloStatus>(Status),
@@ -79,5 +110,6 @@ public sealed record MembershipRow
 }
 
 /// <summary>A vote that a silo is dead.</summary>
-public sealed record MembershipSuspicion(
-    [property: JsonPropertyName("silo")] string Silo, [property: JsonPropertyName("time")] DateTime Time);
+internal sealed record MembershipSuspicion(
+    [property: JsonPropertyName("silo")] string Silo,
+    [property: JsonPropertyName("time"), JsonConverter(typeof(ExactTimeConverter))] DateTime Time);

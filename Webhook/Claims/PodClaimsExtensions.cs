@@ -1,4 +1,5 @@
 using Carina.Kubernetes.Watching;
+using Carina.Webhook.Lookup;
 using k8s;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -16,9 +17,11 @@ public static class PodClaimsExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddOptions<PodClaimsOptions>();
-        services.AddResourceCache(ResourceSources.PersistentVolumeClaims);
-        services.AddResourceCache(ResourceSources.PersistentVolumes);
-        services.AddResourceCache(ResourceSources.StorageClasses);
+        services.AddOptions<ApiLookupOptions>();
+        services.AddResourceCache(provider => ResourceSources.PersistentVolumeClaims(provider.GetRequiredService<IKubernetes>()));
+        services.AddResourceCache(provider => ResourceSources.PersistentVolumes(provider.GetRequiredService<IKubernetes>()));
+        services.AddResourceCache(provider => ResourceSources.StorageClasses(provider.GetRequiredService<IKubernetes>()));
+        services.TryAddSingleton<ApiLookup>();
         services.TryAddSingleton<ClaimObjects>();
         services.TryAddSingleton<StatefulSetTemplates>();
         services.TryAddSingleton<IPodClaims, PodClaims>();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Carina.Benchmarks.Create;
+using Carina.Benchmarks.Webhook;
 
 using var interrupted = new CancellationTokenSource();
 Console.CancelKeyPress += (_, press) =>
@@ -14,14 +15,19 @@ switch (args)
         return await CreateBenchmark.RunAsync(15, interrupted.Token);
     case ["create", "--rounds", var rounds] when int.TryParse(rounds, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0:
         return await CreateBenchmark.RunAsync(count, interrupted.Token);
+    case ["webhook"]:
+        return await WebhookBenchmark.RunAsync(5, interrupted.Token);
+    case ["webhook", "--rounds", var rounds] when int.TryParse(rounds, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0:
+        return await WebhookBenchmark.RunAsync(count, interrupted.Token);
     default:
         await Console.Error.WriteLineAsync(
             """
-            Usage: Carina.Benchmarks create [--rounds N]
+            Usage: Carina.Benchmarks create|webhook [--rounds N]
 
             create   Volume creation, through CSI and in the LVM backend alone, against bare lvcreate processes. Needs root
                      and a kernel with device-mapper:
                      tests/lab/uml --mem 4G -- dotnet tests/Carina.Benchmarks/bin/Release/net10.0/Carina.Benchmarks.dll create
+            webhook  Latency of the mutating webhook at 500 requests/s over HTTPS, beside an empty handler. Needs nothing.
             """);
         return 2;
 }

@@ -1,5 +1,6 @@
 using Carina.Grains.Configuration;
 using Carina.Silo.Disks;
+using Carina.Silo.Nodes;
 using Microsoft.Extensions.Options;
 
 namespace Carina.Silo.Backends.Lvm;
@@ -22,17 +23,22 @@ internal interface IBlankDisks
 /// whatever their policies.
 /// </summary>
 internal sealed class DiscoveredBlankDisks(
-    DiskDiscovery discovery, ICarinaConfigSource config, IOptions<SiloOptions> options) : IBlankDisks
+    DiskDiscovery discovery, ICarinaConfigSource config, INodeLabels labels, IOptions<SiloOptions> options) : IBlankDisks
 {
     private readonly DevicePatterns _allowed = new(options.Value.LvmDevices);
 
     public async Task<IReadOnlyList<CandidateDisk>> FindAsync(CancellationToken cancellationToken)
     {
         var groups = config.Current.Groups;
-        return groups.All(g => g.Policy != PoolPolicy.Lvm)
-            ? []
-            : [.. (await discovery.FindAsync(groups, options.Value.NodeLabels(), cancellationToken).ConfigureAwait(false))
+        if (groups.All(g => g.Policy != PoolPolicy.Lvm))
+            return [];
+
+        var own = await labels.GetAsync(cancellationToken).ConfigureAwait(false);
+        return
+        [
+            .. (await discovery.FindAsync(groups, own, cancellationToken).ConfigureAwait(false))
                 .Where(disk => disk.Group is { Policy: PoolPolicy.Lvm } && _allowed.Allows(disk.Device.Path))
-                .Select(disk => new CandidateDisk(disk.Device.Path, disk.Group!.Name, disk.Refusal))];
+                .Select(disk => new CandidateDisk(disk.Device.Path, disk.Group!.Name, disk.Refusal)),
+        ];
     }
 }

@@ -8,7 +8,7 @@ using Carina.Silo.Lvm;
 namespace Carina.Silo.Backends.Lvm;
 
 /// <summary>Pools that are volume groups, volumes that are linear logical volumes in them.</summary>
-internal sealed class LvmBackend : IPoolBackend, IAsyncDisposable
+internal sealed class LvmBackend : IPoolBackend, IFormatMemory, IAsyncDisposable
 {
     /// <summary>Extent size that LVM gives a new volume group.</summary>
     private const long DefaultExtentBytes = 4 << 20;
@@ -77,6 +77,12 @@ internal sealed class LvmBackend : IPoolBackend, IAsyncDisposable
 
     public Task<VolumeDevice> OpenAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
         Require(key.Pool).OpenAsync(key, cancellationToken);
+
+    public Task<bool> WasFormattedAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
+        Require(key.Pool).WasFormattedAsync(key, cancellationToken);
+
+    public Task RememberFormattedAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
+        Require(key.Pool).RememberFormattedAsync(key, cancellationToken);
 
     public async Task CloseAsync(string volumeId, CancellationToken cancellationToken)
     {
@@ -153,7 +159,20 @@ internal sealed class LvmBackend : IPoolBackend, IAsyncDisposable
         // Free extents that nothing may be put on are as good as taken.
         var unusable = found.Disks.Where(d => d.Attributes.Missing || d.Attributes.Use != PvUse.Allocatable).Sum(d => d.FreeBytes);
         var foreign = group.SizeBytes - group.FreeBytes - volumes.Sum(v => v.Bytes) + unusable;
-        return Report(found, group.SizeBytes, group.ExtentBytes, foreign, volumes);
+        return Report(found, group.SizeBytes, group.ExtentBytes, foreign, volumes) with
+        {
+            VolumeGroup = new VolumeGroupReport
+            {
+                Name = group.Name,
+                Attributes = group.Attributes.Text,
+                ForeignVolumes = found.Logical.Count - volumes.Count,
+                Disks =
+                [
+                    .. found.Disks.OrderBy(d => d.Name, StringComparer.Ordinal).Select(d => new PhysicalVolumeReport(
+                        _scanner.PathsOf([d]) is [var path] ? path : d.Name, d.Format, d.Attributes.Text, d.SizeBytes, d.FreeBytes)),
+                ],
+            },
+        };
     }
 
     private static PoolReport Report(FoundGroup found, long size, long extent, long foreign, List<DiskVolume> volumes) => new()

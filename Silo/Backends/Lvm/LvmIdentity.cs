@@ -21,6 +21,9 @@ internal sealed record LvmIdentity(string VolumeId, long Generation, bool IsUnfi
     /// <summary>Tag of a volume from the first to the last step of its creation.</summary>
     public const string UnfinishedTag = "carina.new";
 
+    /// <summary>Tag of a volume that a file system was made on.</summary>
+    public const string FormattedTag = "carina.formatted";
+
     private const string VolumeTag = "carina.volume=";
     private const string GenerationTag = "carina.generation=";
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Carina.Grains.Configuration;
+using Carina.Grains.Nodes;
 using Carina.Grains.Placement;
 using Carina.Grains.Volumes;
 
@@ -34,6 +35,9 @@ internal sealed class MemoryCluster
     public CapacityQuery? LastQuery { get; set; }
 
     public AvailableCapacity Capacity { get; set; } = new(30L << 30, 20L << 30, 4L << 20);
+
+    /// <summary>What the node's ledger has.</summary>
+    public NodeCapacity NodeCapacity { get; set; } = new("", [], new Dictionary<string, string>());
 
     /// <summary>When set, every grain call ends with it.</summary>
     public Func<CancellationToken, Task>? Disturb { get; set; }
@@ -76,6 +80,7 @@ internal sealed class MemoryCluster
     private object Resolve(Type grain, object key) => key switch
     {
         string id when grain == typeof(IVolumeGrain) => new MemoryVolumeGrain(this, id),
+        string when grain == typeof(INodeGrain) => new MemoryNodeGrain(this),
         0L when grain == typeof(IPlacementGrain) => new MemoryPlacementGrain(this),
         0L when grain == typeof(IVolumeCatalogGrain) => new MemoryCatalogGrain(this),
         _ => throw new NotSupportedException($"No test asks for {grain.Name} with key {key}."),

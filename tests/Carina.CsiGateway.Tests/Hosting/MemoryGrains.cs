@@ -1,3 +1,4 @@
+using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
 using Carina.Grains.Errors;
 using Carina.Grains.Nodes;
@@ -135,6 +136,31 @@ internal sealed class MemoryPlacementGrain(MemoryCluster cluster) : IPlacementGr
     public Task<IReadOnlyList<NodeCapacity>> GetNodesAsync(
         Dictionary<string, List<string>> awaited, TimeSpan patience, CancellationToken cancellationToken) =>
         throw new NotSupportedException("The gateway needs sums only.");
+}
+
+internal sealed class MemoryNodeGrain(MemoryCluster cluster) : INodeGrain
+{
+    public async Task<NodeCapacity> GetCapacityAsync(CancellationToken cancellationToken)
+    {
+        await cluster.EnterAsync(cancellationToken);
+        return cluster.NodeCapacity;
+    }
+
+    public Task<ReservationResult> ReserveAsync(Reservation reservation, CancellationToken cancellationToken) => throw Unasked();
+
+    public Task ConfirmAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken) => throw Unasked();
+
+    public Task ReleaseAsync(string volumeId, long generation, CancellationToken cancellationToken) => throw Unasked();
+
+    public Task<bool> AttachAsync(string volumeId, int limit, CancellationToken cancellationToken) => throw Unasked();
+
+    public Task DetachAsync(string volumeId, CancellationToken cancellationToken) => throw Unasked();
+
+    public Task<string> GetVolumeProblemAsync(string volumeId, CancellationToken cancellationToken) => throw Unasked();
+
+    public Task ReportAsync(NodeReport report, CancellationToken cancellationToken) => throw Unasked();
+
+    private static NotSupportedException Unasked() => new("The gateway reads capacity only.");
 }
 
 internal sealed class MemoryCatalogGrain(MemoryCluster cluster) : IVolumeCatalogGrain

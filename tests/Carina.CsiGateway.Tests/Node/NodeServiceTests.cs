@@ -1,6 +1,7 @@
 using Carina.CsiGateway.Tests.Controller;
 using Carina.CsiGateway.Tests.Hosting;
 using Carina.Grains.Agents;
+using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
 using Csi.V1;
 using Grpc.Core;
@@ -48,6 +49,29 @@ public sealed class NodeServiceTests : IAsyncLifetime, IAsyncDisposable
         Assert.Equal((VolumeAccess.FileSystem, "ext4", _host.Staging), (asked.Access, asked.FileSystem, asked.StagingPath));
         Assert.Equal(["noatime"], asked.MountFlags);
         Assert.Equal("64", asked.MutableParameters["carina.storage.io/read-ahead-kib"]);
+    }
+
+    [Fact]
+    public async Task A_staged_volume_goes_to_pods_while_its_owner_cannot_be_asked_and_no_other()
+    {
+        var (known, unknown) = (_host.Cluster.Add("pvc-1"), _host.Cluster.Add("pvc-2"));
+        await Client.NodeStageVolumeAsync(Stage(known));
+        _host.Cluster.Disturb = _ => throw new StorageException(StorageErrorCode.Unavailable, "The API server is away.");
+        await Client.NodePublishVolumeAsync(Publish(known));
+        Assert.Equal(7, Assert.IsType<PublishRequest>(_host.NodeVolumes.Requests.Last()).Key.Generation);
+        await FailsAsync(unknown, StatusCode.Unavailable);
+
+        // A refusal is an answer.
+        _host.Cluster.Disturb = _ => throw new StorageException(StorageErrorCode.FailedPrecondition, "It is on another node.");
+        await FailsAsync(known, StatusCode.FailedPrecondition);
+
+        await Client.NodeUnstageVolumeAsync(new() { VolumeId = known.VolumeId, StagingTargetPath = _host.Staging });
+        _host.Cluster.Disturb = _ => throw new StorageException(StorageErrorCode.Unavailable, "The API server is away.");
+        await FailsAsync(known, StatusCode.Unavailable);
+
+        async Task FailsAsync(VolumeRecord record, StatusCode code) => Assert.Equal(
+            code,
+            (await Assert.ThrowsAsync<RpcException>(async () => await Client.NodePublishVolumeAsync(Publish(record)))).StatusCode);
     }
 
     [Fact]

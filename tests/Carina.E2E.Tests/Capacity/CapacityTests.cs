@@ -115,3 +115,6 @@ public sealed class FileCapacityTests(ThreeFileNodes fixture) : CapacityTests(fi
 [Collection(LvmCollection.Name)]
 [Trait(Kernel.Trait, Kernel.DeviceMapper)]
 public sealed class LvmCapacityTests(ThreeLvmNodes fixture) : CapacityTests(fixture);
+
+[Collection(KubernetesCollection.Name)]
+public sealed class KubernetesCapacityTests(ThreeKubernetesNodes fixture) : CapacityTests(fixture);

@@ -109,3 +109,6 @@ public sealed class FileBinpackTests(UnequalFileNodes fixture) : BinpackTests(fi
 
 [Trait(Kernel.Trait, Kernel.DeviceMapper)]
 public sealed class LvmBinpackTests(UnequalLvmNodes fixture) : BinpackTests(fixture), IClassFixture<UnequalLvmNodes>;
+
+[Collection(KubernetesCollection.Name)]
+public sealed class KubernetesPlacementTests(ThreeKubernetesNodes fixture) : PlacementTests(fixture);

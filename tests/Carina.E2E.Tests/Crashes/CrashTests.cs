@@ -208,3 +208,49 @@ public sealed class LvmCrashTests(LvmCrashCluster fixture) : CrashTests(fixture)
     [MemberData(nameof(DeletePoints))]
     public Task Deletion_survives_a_crash_at(string point) => DeleteAsync(point);
 }
+
+/// <summary>As with files, with the truth in custom resources of a real API server.</summary>
+public sealed class KubernetesCrashCluster() : CrashCluster(StoragePolicy.File)
+{
+    private KubernetesTruth? _truth;
+
+    public override async ValueTask InitializeAsync()
+    {
+        _truth = await KubernetesTruth.StartAsync(NodeSpec.Many(1, 1L << 30), TestContext.Current.CancellationToken);
+        await base.InitializeAsync();
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        if (_truth is not null)
+        {
+            await _truth.DisposeAsync();
+        }
+    }
+
+    protected override ClusterOptions Describe(StoragePolicy policy) =>
+        base.Describe(policy) with { Kubernetes = _truth!.Store };
+}
+
+public sealed class KubernetesCrashTests(KubernetesCrashCluster fixture)
+    : CrashTests(fixture), IClassFixture<KubernetesCrashCluster>
+{
+    public static TheoryData<string> CreatePoints => [.. CrashPointCatalog.Find("create", StoragePolicy.File)];
+
+    public static TheoryData<string> ExpandPoints => [.. CrashPointCatalog.Find("expand", StoragePolicy.File)];
+
+    public static TheoryData<string> DeletePoints => [.. CrashPointCatalog.Find("delete", StoragePolicy.File)];
+
+    [Theory]
+    [MemberData(nameof(CreatePoints))]
+    public Task Creation_survives_a_crash_at(string point) => CreateAsync(point);
+
+    [Theory]
+    [MemberData(nameof(ExpandPoints))]
+    public Task Expansion_survives_a_crash_at(string point) => ExpandAsync(point);
+
+    [Theory]
+    [MemberData(nameof(DeletePoints))]
+    public Task Deletion_survives_a_crash_at(string point) => DeleteAsync(point);
+}

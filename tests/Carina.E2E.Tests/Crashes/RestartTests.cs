@@ -116,3 +116,6 @@ public sealed class FileRestartTests(ThreeFileNodes fixture) : RestartTests(fixt
 [Collection(LvmCollection.Name)]
 [Trait(Kernel.Trait, Kernel.DeviceMapper)]
 public sealed class LvmRestartTests(ThreeLvmNodes fixture) : RestartTests(fixture);
+
+[Collection(KubernetesCollection.Name)]
+public sealed class KubernetesRestartTests(ThreeKubernetesNodes fixture) : RestartTests(fixture);

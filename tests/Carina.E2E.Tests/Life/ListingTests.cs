@@ -87,3 +87,6 @@ public sealed class FileListingTests(ThreeFileNodes fixture) : ListingTests(fixt
 [Collection(LvmCollection.Name)]
 [Trait(Kernel.Trait, Kernel.DeviceMapper)]
 public sealed class LvmListingTests(ThreeLvmNodes fixture) : ListingTests(fixture);
+
+[Collection(KubernetesCollection.Name)]
+public sealed class KubernetesListingTests(ThreeKubernetesNodes fixture) : ListingTests(fixture);

@@ -118,3 +118,6 @@ public sealed class FileRepeatTests(ThreeFileNodes fixture) : RepeatTests(fixtur
 [Collection(LvmCollection.Name)]
 [Trait(Kernel.Trait, Kernel.DeviceMapper)]
 public sealed class LvmRepeatTests(ThreeLvmNodes fixture) : RepeatTests(fixture);
+
+[Collection(KubernetesCollection.Name)]
+public sealed class KubernetesRepeatTests(ThreeKubernetesNodes fixture) : RepeatTests(fixture);

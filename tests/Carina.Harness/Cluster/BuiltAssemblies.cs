@@ -16,7 +16,9 @@ public static class BuiltAssemblies
     {
         // .../tests/Carina.X/bin/Release/net10.0/
         var own = new DirectoryInfo(AppContext.BaseDirectory);
-        return Path.Combine(Root, project, "bin", own.Parent!.Name, own.Name, assembly + ".dll");
+        // A released build is compiled ahead of time into publish/ (Silo/ReadyToRun.props); starting it takes a third.
+        var output = Path.Combine(Root, project, "bin", own.Parent!.Name, own.Name);
+        return Path.Combine(output, own.Parent.Name == "Release" ? "publish" : "", assembly + ".dll");
     }
 
     private static string FindRoot()

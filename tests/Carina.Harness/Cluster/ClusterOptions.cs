@@ -34,6 +34,9 @@ public sealed record ClusterOptions
     /// <summary>Directories below which paths are accepted, beside each node's kubelet directory.</summary>
     public IReadOnlyList<string> MorePathRoots { get; init; } = [];
 
+    /// <summary>The Kubernetes API as store; null means the embedded state file.</summary>
+    public KubernetesStore? Kubernetes { get; init; }
+
     /// <summary>How long all processes may take until they are ready and their pools are discovered.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(3);
 

@@ -30,7 +30,7 @@ internal sealed class MemberFiles(ClusterOptions options, string directory)
             [
                 "--role", role,
                 "--node-name", name,
-                "--state-file", StateFile,
+                .. options.Kubernetes?.Arguments(role) ?? ["--state-file", StateFile],
                 "--cluster-id", Path.GetFileName(directory),
                 "--port", port.ToString(CultureInfo.InvariantCulture),
                 "--csi-socket", socket,

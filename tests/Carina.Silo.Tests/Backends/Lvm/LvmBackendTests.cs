@@ -17,6 +17,33 @@ public sealed class LvmBackendTests : IAsyncDisposable
     public ValueTask DisposeAsync() => _lab.DisposeAsync();
 
     [Fact]
+    public async Task A_volume_that_was_formatted_is_known_to_be_ever_after()
+    {
+        var group = _lab.Group(_lab.MakeDisk());
+        var backend = _lab.MakeBackend(group);
+        await backend.ScanAsync([group], default);
+        var key = _lab.Key("volume-pvc-1");
+        await _lab.DoAsync(backend, _lab.Create("volume-pvc-1", 32 * MiB));
+        Assert.False(await backend.WasFormattedAsync(key, default));
+        await backend.RememberFormattedAsync(key, default);
+        await backend.RememberFormattedAsync(key, default);
+        Assert.True(await backend.WasFormattedAsync(key, default));
+        Assert.Contains("carina.formatted", _lab.Lvs("lv_tags")["volume-pvc-1"], StringComparison.Ordinal);
+
+        // Another process, which knows what the disk says and no more.
+        var next = _lab.MakeBackend(group);
+        await next.ScanAsync([group], default);
+        Assert.True(await next.WasFormattedAsync(key, default));
+        await Assert.ThrowsAsync<StorageException>(() => next.WasFormattedAsync(_lab.Key("volume-pvc-1", 2), default));
+        await Assert.ThrowsAsync<StorageException>(() => next.RememberFormattedAsync(_lab.Key("volume-pvc-1", 2), default));
+
+        // A volume of the same name, made anew, is new.
+        await _lab.DoAsync(next, _lab.Delete("volume-pvc-1"));
+        await _lab.DoAsync(next, _lab.Create("volume-pvc-1", 32 * MiB, 2));
+        Assert.False(await next.WasFormattedAsync(_lab.Key("volume-pvc-1", 2), default));
+    }
+
+    [Fact]
     public async Task A_volumes_life()
     {
         var backend = await _lab.MakePoolAsync();

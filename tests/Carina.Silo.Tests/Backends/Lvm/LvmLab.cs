@@ -7,6 +7,7 @@ using Carina.Silo.Backends;
 using Carina.Silo.Backends.Lvm;
 using Carina.Silo.Disks;
 using Carina.Silo.Lvm;
+using Carina.Silo.Nodes;
 using Carina.Silo.Tests.Linux;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -74,6 +75,7 @@ public sealed class LvmLab : IAsyncDisposable
             new DiscoveredBlankDisks(
                 new DiskDiscovery(new BlockDeviceScanner(TestHost.Runner), new BlankProbe(TestHost.Runner)),
                 new FixedConfig(new CarinaConfig { Groups = [group] }),
+                new ConfiguredNodeLabels(options),
                 options),
             CrashPoints,
             TimeProvider.System,

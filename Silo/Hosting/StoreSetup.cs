@@ -1,0 +1,47 @@
+using Carina.Kubernetes.Client;
+using Carina.Kubernetes.Watching;
+using Carina.Silo.Membership;
+using Carina.Silo.Membership.Kubernetes;
+using Carina.Silo.Nodes;
+using Carina.Silo.Storage;
+using Carina.Silo.Storage.Kubernetes;
+using k8s;
+
+namespace Carina.Silo.Hosting;
+
+/// <summary>Chooses where truth is kept: everything that differs between a single machine and Kubernetes is here.</summary>
+internal static class StoreSetup
+{
+    public static void AddStore(this WebApplicationBuilder builder, SiloOptions options)
+    {
+        if (options.Store == StoreKind.Kubernetes)
+        {
+            builder.Services.AddKubernetesStore(options);
+        }
+        else
+        {
+            builder.Services.AddEmbeddedStorage(options.StateFile);
+            builder.Services.AddSingleton<IMembershipTable, DocumentMembershipTable>();
+            builder.Services.AddSingleton<INodeLabels, ConfiguredNodeLabels>();
+        }
+    }
+
+    private static void AddKubernetesStore(this IServiceCollection services, SiloOptions options)
+    {
+        services.AddKubernetesClient(kubernetes =>
+            (kubernetes.Kubeconfig, kubernetes.Namespace) = (options.Kubeconfig, options.Namespace));
+        services.AddKubernetesMembership();
+        services.AddKubernetesStorage();
+        if (options.Role == SiloRole.Controller)
+        {
+            services.AddKubernetesDeletionWatch();
+            services.AddSingleton<INodeLabels, ConfiguredNodeLabels>();
+        }
+        else
+        {
+            services.AddKeyedResourceCache(KubernetesNodeLabels.OwnNode, provider => ResourceSources.Nodes(
+                provider.GetRequiredService<IKubernetes>(), $"metadata.name={options.NodeName}"));
+            services.AddSingleton<INodeLabels, KubernetesNodeLabels>();
+        }
+    }
+}

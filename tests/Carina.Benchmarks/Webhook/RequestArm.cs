@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+
+namespace Carina.Benchmarks.Webhook;
+
+/// <summary>Requests to one path, and how long they took.</summary>
+internal sealed class RequestArm(string name, HttpClient client, string path, byte[][] bodies)
+{
+    private static readonly MediaTypeHeaderValue _json = new("application/json");
+    private readonly List<double> _milliseconds = [];
+    private readonly List<double> _rates = [];
+
+    /// <summary>
+    /// So many requests a second for a while, each sent when its time has come, whether or not others are answered: who
+    /// waits for answers does not see what waiting costs.
+    /// </summary>
+    public async Task RunSteadilyAsync(int rate, TimeSpan duration, bool record, CancellationToken cancellationToken)
+    {
+        var pending = new List<Task<double>>();
+        var started = Stopwatch.GetTimestamp();
+        var total = (int)(rate * duration.TotalSeconds);
+        while (pending.Count < total)
+        {
+            var due = (int)(Stopwatch.GetElapsedTime(started).TotalSeconds * rate);
+            while (pending.Count < Math.Min(due, total))
+            {
+                pending.Add(SendAsync(bodies[pending.Count % bodies.Length], cancellationToken));
+            }
+
+            await Task.Delay(1, cancellationToken);
+        }
+
+        var times = await Task.WhenAll(pending);
+        if (record)
+        {
+            _milliseconds.AddRange(times);
+        }
+    }
+
+    /// <summary>As many requests as so many callers manage, each waiting for its answers.</summary>
+    public async Task RunFlatOutAsync(int callers, TimeSpan duration, bool record, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var counts = await Task.WhenAll(Enumerable.Range(0, callers).Select(async caller =>
+        {
+            var count = 0;
+            for (; Stopwatch.GetElapsedTime(started) < duration; count++)
+            {
+                await SendAsync(bodies[(caller + (count * callers)) % bodies.Length], cancellationToken);
+            }
+
+            return count;
+        }));
+        if (record)
+        {
+            _rates.Add(counts.Sum() / Stopwatch.GetElapsedTime(started).TotalSeconds);
+        }
+    }
+
+    public override string ToString() =>
+        $"{name,-34} p50 {Quantile(0.5),6:F2}   p99 {Quantile(0.99),6:F2}   p99.9 {Quantile(0.999),6:F2}   max {Quantile(1),6:F2} ms   (n = {_milliseconds.Count})   flat out {(_rates.Count > 0 ? _rates.Order().ElementAt(_rates.Count / 2) : double.NaN),7:F0} requests/s";
+
+    private async Task<double> SendAsync(byte[] body, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        using var content = new ByteArrayContent(body);
+        content.Headers.ContentType = _json;
+        using var response = await client.PostAsync(new Uri(path, UriKind.Relative), content, cancellationToken);
+        response.EnsureSuccessStatusCode();
+        await response.Content.CopyToAsync(Stream.Null, cancellationToken);
+        return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+    }
+
+    private double Quantile(double share)
+    {
+        var sorted = _milliseconds.Order().ToArray();
+        return sorted.Length == 0 ? double.NaN : sorted[(int)Math.Round((sorted.Length - 1) * share)];
+    }
+}

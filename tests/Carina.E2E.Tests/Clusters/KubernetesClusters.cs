@@ -1,0 +1,91 @@
+using Carina.Harness.Cluster;
+using Carina.Harness.Kubernetes;
+using Carina.Harness.Policies;
+
+namespace Carina.E2E.Tests.Clusters;
+
+/// <summary>An API server with the driver's own resources and a Node object for every node: where truth is kept.</summary>
+public sealed class KubernetesTruth : IAsyncDisposable
+{
+    public const string Namespace = "kube-system";
+
+    private static readonly string _resources = Path.Combine(BuiltAssemblies.Root, "charts/carina-csi-driver/crds");
+    private FakeNodes? _nodes;
+
+    private KubernetesTruth(ControlPlane plane) => Plane = plane;
+
+    public ControlPlane Plane { get; }
+
+    public static async Task<KubernetesTruth> StartAsync(
+        IReadOnlyList<NodeSpec> nodes, CancellationToken cancellationToken)
+    {
+        var truth = new KubernetesTruth(await ControlPlane.StartAsync(new(), cancellationToken));
+        try
+        {
+            await truth.Plane.ApplyAsync(_resources);
+            foreach (var file in Directory.EnumerateFiles(_resources))
+            {
+                await truth.Plane.KubectlAsync("wait", "--for=condition=Established", "--timeout=60s", "--filename", file);
+            }
+
+            truth._nodes = new(truth.Plane.Admin);
+            foreach (var node in nodes)
+            {
+                await truth._nodes.AddAsync(new(node.Name) { RenewsLease = false }, cancellationToken);
+            }
+
+            return truth;
+        }
+        catch
+        {
+            await truth.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>For a cluster whose processes may do everything; least privilege has tests of its own.</summary>
+    public KubernetesStore Store => new(Plane.Kubeconfig(), Plane.Kubeconfig(), Namespace);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_nodes is not null)
+        {
+            await _nodes.DisposeAsync();
+        }
+
+        Assert.Empty(await Plane.RemoveAsync());
+    }
+}
+
+/// <summary>Three FILE nodes whose truth is in custom resources of a real API server.</summary>
+public sealed class ThreeKubernetesNodes() : ThreeNodes(StoragePolicy.File)
+{
+    private KubernetesTruth? _truth;
+
+    public KubernetesTruth Truth => _truth ?? throw new InvalidOperationException("The API server is not started.");
+
+    public override async ValueTask InitializeAsync()
+    {
+        _truth = await KubernetesTruth.StartAsync(base.Describe(StoragePolicy.File).Nodes, TestContext.Current.CancellationToken);
+        await base.InitializeAsync();
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        if (_truth is not null)
+        {
+            await _truth.DisposeAsync();
+        }
+    }
+
+    protected override ClusterOptions Describe(StoragePolicy policy) =>
+        base.Describe(policy) with { Kubernetes = Truth.Store };
+}
+
+/// <summary>Tests that share three nodes with their truth in Kubernetes.</summary>
+[CollectionDefinition(Name)]
+public sealed class KubernetesCollection : ICollectionFixture<ThreeKubernetesNodes>
+{
+    public const string Name = "three nodes in Kubernetes";
+}
