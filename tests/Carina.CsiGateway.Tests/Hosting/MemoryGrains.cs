@@ -146,6 +146,8 @@ internal sealed class MemoryNodeGrain(MemoryCluster cluster) : INodeGrain
         return cluster.NodeCapacity;
     }
 
+    public Task<NodeCapacity> GetCapacityAsync(List<string> volumeIds, CancellationToken cancellationToken) => throw Unasked();
+
     public Task<ReservationResult> ReserveAsync(Reservation reservation, CancellationToken cancellationToken) => throw Unasked();
 
     public Task ConfirmAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken) => throw Unasked();
