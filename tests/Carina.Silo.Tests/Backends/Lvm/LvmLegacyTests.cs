@@ -109,8 +109,8 @@ public sealed class LvmLegacyTests : IAsyncDisposable
         Assert.Equal(StorageErrorCode.FailedPrecondition, (await _lab.FailAsync(backend, Adopt(Volume))).Code);
 
         // A thin volume in a pool that others may share.
-        TestHost.Run("lvcreate", "-qy", "--type", "thin-pool", "-L", "32M", "-n", "shared", _lab.Pool);
-        TestHost.Run("lvcreate", "-qy", "-V", "16M", "--thinpool", "shared", "-n", "volume-pvc-3", _lab.Pool);
+        MakeThinly("--type", "thin-pool", "-L", "32M", "-n", "shared", _lab.Pool);
+        MakeThinly("-V", "16M", "--thinpool", "shared", "-n", "volume-pvc-3", _lab.Pool);
         Assert.Equal(StorageErrorCode.FailedPrecondition, (await _lab.FailAsync(backend, Adopt("volume-pvc-3"))).Code);
         Assert.Equal("", _lab.Lvs("lv_tags")["volume-pvc-3"]);
     }
@@ -133,9 +133,13 @@ public sealed class LvmLegacyTests : IAsyncDisposable
 
     private void MakeThin()
     {
-        TestHost.Run("lvcreate", "-qy", "-T", $"{_lab.Pool}/{ThinPool}", "--size", "32M");
-        TestHost.Run("lvcreate", "-qy", "-T", $"{_lab.Pool}/{ThinPool}", "-n", Volume, "-V", "32M");
+        MakeThinly("-T", $"{_lab.Pool}/{ThinPool}", "--size", "32M");
+        MakeThinly("-T", $"{_lab.Pool}/{ThinPool}", "-n", Volume, "-V", "32M");
     }
+
+    // Without the daemon that would grow thin pools by itself: it would outlive the test.
+    private static void MakeThinly(params string[] arguments) =>
+        TestHost.Run("lvcreate", ["-qy", "--monitor", "n", .. arguments]);
 
     private Task WriteAsync(string text) => File.WriteAllTextAsync($"/dev/{_lab.Pool}/{Volume}", text);
 
