@@ -115,6 +115,9 @@ internal sealed class MemoryVolumeGrain(MemoryCluster cluster, string id) : IVol
     public Task CleanUpAsync(CancellationToken cancellationToken) =>
         throw new NotSupportedException("The gateway never cleans up by itself.");
 
+    public Task AdoptAsync(CancellationToken cancellationToken) =>
+        throw new NotSupportedException("The gateway never takes volumes over by itself.");
+
     private static StorageException Error(StorageErrorCode code, string message) => new(code, message);
 }
 
