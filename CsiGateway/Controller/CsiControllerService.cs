@@ -57,6 +57,12 @@ internal sealed partial class CsiControllerService(IGrainFactory grains, CsiOpti
         var minimum = wanted.Select(one => FileSystems.MinimumBytes(one.FileSystem))
             .Append(capacity.MinimumVolumeBytes)
             .Max();
+        if (capacity.MaximumVolumeBytes < minimum)
+        {
+            // What is left cannot hold one volume: the scheduler must not try, whatever the claim's size.
+            return new() { AvailableCapacity = 0, MaximumVolumeSize = 0, MinimumVolumeSize = minimum };
+        }
+
         return new()
         {
             AvailableCapacity = capacity.AvailableBytes,

@@ -59,21 +59,24 @@ internal static class ParameterRules
         return ReadGroup(parameters);
     }
 
-    private static string ReadGroup(IReadOnlyDictionary<string, string> parameters)
+    // A class for cached volumes whose cache is switched off still names where they go, by the backend's group.
+    private static string ReadGroup(IReadOnlyDictionary<string, string> parameters) =>
+        ReadGroup(parameters, CarinaNames.DiskGroup, CarinaNames.LegacyDiskGroup) is { Length: > 0 } group
+            ? group
+            : ReadGroup(parameters, CarinaNames.BackendDiskGroup, CarinaNames.LegacyBackendDiskGroup);
+
+    private static string ReadGroup(IReadOnlyDictionary<string, string> parameters, string currentKey, string legacyKey)
     {
-        var current = Value(parameters, CarinaNames.DiskGroup);
-        var legacy = Value(parameters, CarinaNames.LegacyDiskGroup);
+        var current = Value(parameters, currentKey);
+        var legacy = Value(parameters, legacyKey);
         if (current.Length > 0 && legacy.Length > 0 && !current.Equals(legacy, StringComparison.OrdinalIgnoreCase))
         {
             throw Refusal.Invalid(
                 Field,
-                $"name two disk groups, {CarinaNames.DiskGroup} and its older spelling {CarinaNames.LegacyDiskGroup}; "
-                + "keep one of them.");
+                $"name two disk groups, {currentKey} and its older spelling {legacyKey}; keep one of them.");
         }
 
-        var (key, group) = current.Length > 0
-            ? (CarinaNames.DiskGroup, current)
-            : (CarinaNames.LegacyDiskGroup, legacy);
+        var (key, group) = current.Length > 0 ? (currentKey, current) : (legacyKey, legacy);
         if (group.Length > TextRules.MaxStringBytes || !group.All(IsGroupCharacter) || group.StartsWith('-'))
         {
             throw Refusal.Invalid(

@@ -6,10 +6,10 @@ namespace Carina.Webhook.Claims;
 /// <summary>Parameters of a StorageClass, as all of Carina 0.9 to 0.14 spelled them.</summary>
 public static class ClassParameters
 {
-    public const string BackendGroup = "carina.storage.io/backend-disk-group-name";
-    public const string CacheGroup = "carina.storage.io/cache-disk-group-name";
-    public const string CacheRatio = "carina.storage.io/cache-disk-ratio";
-    public const string ExclusiveRawDisk = "carina.storage.io/exclusively-raw-disk";
+    public const string BackendGroup = CarinaNames.BackendDiskGroup;
+    public const string CacheGroup = CarinaNames.CacheDiskGroup;
+    public const string CacheRatio = CarinaNames.CacheDiskRatio;
+    public const string ExclusiveRawDisk = CarinaNames.ExclusiveRawDisk;
 
     /// <summary>No parameters.</summary>
     public static IReadOnlyDictionary<string, string> None { get; } = FrozenDictionary<string, string>.Empty;
@@ -18,8 +18,8 @@ public static class ClassParameters
     private static readonly FrozenDictionary<string, string> _presentNames = new Dictionary<string, string>
     {
         [CarinaNames.LegacyDiskGroup] = CarinaNames.DiskGroup,
-        ["carina.storage.io/backend-disk-type"] = BackendGroup,
-        ["carina.storage.io/cache-disk-type"] = CacheGroup,
+        [CarinaNames.LegacyBackendDiskGroup] = BackendGroup,
+        [CarinaNames.LegacyCacheDiskGroup] = CacheGroup,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     /// <summary>The same parameters under their present names. Where both spellings are given, the present one counts.</summary>

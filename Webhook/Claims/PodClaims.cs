@@ -6,16 +6,17 @@ namespace Carina.Webhook.Claims;
 /// <inheritdoc cref="IPodClaims"/>
 internal sealed class PodClaims(ClaimObjects objects, StatefulSetTemplates templates) : IPodClaims
 {
-    // All generations of these annotations are found on claims.
-    private static readonly string[] _selectedNodeAnnotations =
+    // Both generations are found on claims.
+    private static readonly string[] _provisionerAnnotations =
+        ["volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
+
+    /// <summary>All generations of the annotation with which a scheduler says where a volume shall be made.</summary>
+    internal static readonly string[] SelectedNodeAnnotations =
     [
         "volume.kubernetes.io/selected-node",
         "volume.beta.kubernetes.io/selected-node",
         "volume.alpha.kubernetes.io/selected-node",
     ];
-
-    private static readonly string[] _provisionerAnnotations =
-        ["volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
 
     public Task Synced => objects.Synced;
 
@@ -68,7 +69,7 @@ internal sealed class PodClaims(ClaimObjects objects, StatefulSetTemplates templ
             Name = claim.Metadata.Name,
             Uid = claim.Metadata.Uid,
             State = ClaimState.Existing,
-            SelectedNode = FirstOf(annotations, _selectedNodeAnnotations),
+            SelectedNode = FirstOf(annotations, SelectedNodeAnnotations),
         };
         return await CompleteAsync(
             basis, ClaimTemplate.Of(claim.Metadata, claim.Spec), FirstOf(annotations, _provisionerAnnotations), stop)
@@ -108,7 +109,7 @@ internal sealed class PodClaims(ClaimObjects objects, StatefulSetTemplates templ
         };
     }
 
-    private static string FirstOf(IDictionary<string, string>? annotations, string[] keys)
+    internal static string FirstOf(IDictionary<string, string>? annotations, string[] keys)
     {
         foreach (var key in keys)
         {

@@ -175,7 +175,7 @@ internal sealed class NodePlanner
     {
         var claims = parts.Select(p => p.Claim).Distinct(StringComparer.Ordinal).Count();
         return claims == 1
-            ? _demand.Claims.Count == 1 ? "the pod's claim asks" : $"claim {parts[0].Claim} asks"
+            ? _demand.Claims.Count + _demand.Pins.Count == 1 ? "the pod's claim asks" : $"claim {parts[0].Claim} asks"
             : $"the pod's {claims} claims ask";
     }
 

@@ -1,4 +1,5 @@
 using Carina.Grains.Volumes;
+using Carina.Webhook.Claims;
 using k8s.Models;
 
 namespace Carina.Webhook.Scheduling.Expectations;
@@ -10,31 +11,11 @@ internal static class SelectedNode
     // its creation until its claim is bound: too careful, not wrong.
     private const string VolumeNamePrefix = "pvc-";
 
-    private static readonly string[] _annotations =
-    [
-        "volume.kubernetes.io/selected-node",
-        "volume.beta.kubernetes.io/selected-node",
-        "volume.alpha.kubernetes.io/selected-node",
-    ];
-
     /// <summary>The node that a scheduler chose for the claim; empty when none has, or its volume exists.</summary>
-    public static string Of(V1PersistentVolumeClaim claim)
-    {
-        if (!string.IsNullOrEmpty(claim.Spec?.VolumeName) || claim.Metadata.Annotations is not { } annotations)
-        {
-            return "";
-        }
-
-        foreach (var name in _annotations)
-        {
-            if (annotations.TryGetValue(name, out var node) && node.Length > 0)
-            {
-                return node;
-            }
-        }
-
-        return "";
-    }
+    public static string Of(V1PersistentVolumeClaim claim) =>
+        string.IsNullOrEmpty(claim.Spec?.VolumeName)
+            ? PodClaims.FirstOf(claim.Metadata.Annotations, PodClaims.SelectedNodeAnnotations)
+            : "";
 
     /// <summary>Whether it is decided where the claim's volume is or will be.</summary>
     public static bool IsDecided(V1PersistentVolumeClaim claim) =>

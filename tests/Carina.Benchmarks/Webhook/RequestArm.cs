@@ -7,7 +7,7 @@ namespace Carina.Benchmarks.Webhook;
 internal sealed class RequestArm(string name, HttpClient client, string path, byte[][] bodies)
 {
     private static readonly MediaTypeHeaderValue _json = new("application/json");
-    private readonly List<double> _milliseconds = [];
+    private readonly List<double[]> _rounds = [];
     private readonly List<double> _rates = [];
 
     /// <summary>
@@ -33,7 +33,7 @@ internal sealed class RequestArm(string name, HttpClient client, string path, by
         var times = await Task.WhenAll(pending);
         if (record)
         {
-            _milliseconds.AddRange(times);
+            _rounds.Add([.. times.Order()]);
         }
     }
 
@@ -57,8 +57,16 @@ internal sealed class RequestArm(string name, HttpClient client, string path, by
         }
     }
 
-    public override string ToString() =>
-        $"{name,-34} p50 {Quantile(0.5),6:F2}   p99 {Quantile(0.99),6:F2}   p99.9 {Quantile(0.999),6:F2}   max {Quantile(1),6:F2} ms   (n = {_milliseconds.Count})   flat out {(_rates.Count > 0 ? _rates.Order().ElementAt(_rates.Count / 2) : double.NaN),7:F0} requests/s";
+    /// <summary>Over all rounds, and the tail of each: what else a machine does at the time shows in single rounds.</summary>
+    public override string ToString()
+    {
+        double[] all = [.. _rounds.SelectMany(r => r).Order()];
+        return $"""
+            {name}
+                p50 {Quantile(all, 0.5):F2}, p99 {Quantile(all, 0.99):F2}, p99.9 {Quantile(all, 0.999):F2}, max {Quantile(all, 1):F2} ms (n = {all.Length}); flat out {Quantile([.. _rates.Order()], 0.5):F0} requests/s
+                p99 by round: {string.Join(", ", _rounds.Select(r => $"{Quantile(r, 0.99):F2}"))} ms
+            """;
+    }
 
     private async Task<double> SendAsync(byte[] body, CancellationToken cancellationToken)
     {
@@ -71,9 +79,6 @@ internal sealed class RequestArm(string name, HttpClient client, string path, by
         return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
     }
 
-    private double Quantile(double share)
-    {
-        var sorted = _milliseconds.Order().ToArray();
-        return sorted.Length == 0 ? double.NaN : sorted[(int)Math.Round((sorted.Length - 1) * share)];
-    }
+    private static double Quantile(double[] sorted, double share) =>
+        sorted.Length == 0 ? double.NaN : sorted[(int)Math.Round((sorted.Length - 1) * share)];
 }

@@ -1,4 +1,5 @@
 using Carina.CsiGateway.Tests.Hosting;
+using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
 using Csi.V1;
 using Grpc.Core;
@@ -45,6 +46,26 @@ public sealed class CreateVolumeTests : IAsyncLifetime, IAsyncDisposable
         larger.CapacityRange.RequiredBytes = 2 * GiB;
         await CsiTestHost.AssertRefusedAsync(
             _host.ControllerClient.CreateVolumeAsync(larger), StatusCode.AlreadyExists, first.VolumeId);
+    }
+
+    [Fact]
+    public async Task Without_room_on_the_node_that_the_scheduler_chose_it_is_told_to_choose_again()
+    {
+        // With strict topology external-provisioner offers that node alone, and on this code gives the claim back.
+        _host.Cluster.Disturb = _ => throw new StorageException(StorageErrorCode.ResourceExhausted, "No node has room for volume 'pvc-1'.");
+        var request = Create();
+        request.AccessibilityRequirements = new()
+        {
+            Requisite = { new Topology { Segments = { ["topology.carina.storage.io/node"] = "node-a" } } },
+            Preferred = { new Topology { Segments = { ["topology.carina.storage.io/node"] = "node-a" } } },
+        };
+        await CsiTestHost.AssertRefusedAsync(
+            _host.ControllerClient.CreateVolumeAsync(request), StatusCode.ResourceExhausted, "No node has room");
+        _host.Cluster.Disturb = null;
+        await CreateAsync(request);
+        Assert.Equal(
+            [new Dictionary<string, string> { ["topology.carina.storage.io/node"] = "node-a" }],
+            Assert.Single(_host.Cluster.Created).Requisite);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Carina.CsiGateway.Controller;
 using Carina.CsiGateway.Tests.Hosting;
+using Carina.Grains.Errors;
 using Csi.V1;
 using Grpc.Core;
 using static Carina.CsiGateway.Tests.Controller.Requests;
@@ -114,6 +115,45 @@ public sealed class ListingTests : IAsyncLifetime, IAsyncDisposable
         });
         Assert.Equal("hdd", _host.Cluster.LastQuery!.Pool);
         Assert.Equal("node-b", _host.Cluster.LastQuery.Segments["topology.carina.storage.io/node"]);
+    }
+
+    [Theory]
+    [InlineData("hdd", "carina.storage.io/disk-group-name")]
+    [InlineData("hdd", "carina.storage.io/disk-type")]
+    [InlineData("hdd", "carina.storage.io/backend-disk-group-name")]
+    [InlineData("hdd", "carina.storage.io/backend-disk-type")]
+    [InlineData("", "carina.storage.io/cache-disk-group-name")]
+    [InlineData("", "carina.storage.io/cache-disk-type")]
+    public async Task Capacity_and_creation_take_the_group_from_the_same_keys(string pool, string key)
+    {
+        var parameters = new Dictionary<string, string> { [key] = "hdd", ["carina.storage.io/cache-disk-ratio"] = "0" };
+        await Client.GetCapacityAsync(new() { Parameters = { parameters } });
+        Assert.Equal(pool, _host.Cluster.LastQuery!.Pool);
+        await Client.CreateVolumeAsync(new() { Name = "pvc-1", Parameters = { parameters }, VolumeCapabilities = { Mount("ext4") } });
+        Assert.Equal(pool, Assert.Single(_host.Cluster.Created).Pool);
+    }
+
+    [Fact]
+    public async Task Where_no_volume_fits_any_more_there_is_no_capacity()
+    {
+        // As external-provisioner asks for a CSIStorageCapacity, and with the file system.
+        _host.Cluster.Capacity = new(200L << 20, 200L << 20, 4L << 20);
+        var request = new GetCapacityRequest
+        {
+            AccessibleTopology = new() { Segments = { ["topology.carina.storage.io/node"] = "node-b" } },
+        };
+        Assert.Equal(200L << 20, (await Client.GetCapacityAsync(request)).MaximumVolumeSize);
+        request.VolumeCapabilities.Add(Mount("xfs"));
+        var none = await Client.GetCapacityAsync(request);
+        Assert.Equal((0, 0), (none.AvailableCapacity, none.MaximumVolumeSize!.Value));
+    }
+
+    [Fact]
+    public async Task Capacity_that_is_not_known_is_no_capacity_of_zero()
+    {
+        // Zero would be published, and keep pods from a node that only does not answer for a moment.
+        _host.Cluster.Disturb = _ => throw new StorageException(StorageErrorCode.Unavailable, "The ledger of node 'b' does not answer.");
+        await CsiTestHost.AssertRefusedAsync(Client.GetCapacityAsync(new()), StatusCode.Unavailable, "does not answer");
     }
 
     [Fact]

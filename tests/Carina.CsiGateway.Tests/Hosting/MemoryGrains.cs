@@ -149,7 +149,7 @@ internal sealed class MemoryNodeGrain(MemoryCluster cluster) : INodeGrain
         return cluster.NodeCapacity;
     }
 
-    public Task<NodeCapacity> GetCapacityAsync(List<string> volumeIds, CancellationToken cancellationToken) => throw Unasked();
+    public Task<NodeCapacity> GetCapacityAsync(List<string> awaited, CancellationToken cancellationToken) => throw Unasked();
 
     public Task<ReservationResult> ReserveAsync(Reservation reservation, CancellationToken cancellationToken) => throw Unasked();
 

@@ -96,7 +96,8 @@ public abstract class PlaneTest(PlaneFixture fixture) : IAsyncLifetime
                         MatchPolicy = "Equivalent",
                         ReinvocationPolicy = "IfNeeded",
                         SideEffects = "None",
-                        TimeoutSeconds = 3,
+                        // The chart says 3; here a machine that is busy otherwise must not decide the test.
+                        TimeoutSeconds = 15,
                         NamespaceSelector = new() { MatchLabels = new Dictionary<string, string> { ["test"] = Namespace } },
                         Rules =
                         [

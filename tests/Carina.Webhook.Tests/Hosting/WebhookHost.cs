@@ -5,6 +5,7 @@ using Carina.Grains.Configuration;
 using Carina.Kubernetes.Client;
 using Carina.Webhook.Certificates;
 using Carina.Webhook.Hosting;
+using Carina.Webhook.Lookup;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -37,11 +38,13 @@ internal sealed class WebhookHost : IAsyncDisposable
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddSingleton<ICarinaConfigSource>(FixedConfig.Usual());
         builder.Services.AddKubernetesClient(options => (options.Kubeconfig, options.Namespace) = (kubeconfig, ns));
+        builder.Services.Configure<ApiLookupOptions>(options => options.Timeout = TimeSpan.FromSeconds(5));
         builder.Services.AddCarinaWebhook(options =>
         {
             options.Address = IPAddress.Loopback;
             options.Port = port;
             options.ExtraNames = ["127.0.0.1"];
+            options.DecisionTimeout = TimeSpan.FromSeconds(10);
             configure(options);
         });
         builder.WebHost.ListenWebhook();

@@ -51,7 +51,7 @@ public abstract class SchedulingTest(SchedulingLab lab) : IAsyncLifetime
         await _kubelet!.DisposeAsync();
         await _nodes!.DisposeAsync();
         _storageNodes.ForEach(lab.Storage.RemoveNode);
-        Assert.Empty(lab.Provisioner.Errors);
+        Assert.True(lab.Provisioner.Errors.IsEmpty, string.Join("\n", lab.Provisioner.Errors));
     }
 
     /// <summary>A node named NAMESPACE-<paramref name="suffix"/> with pools; returns its name.</summary>
