@@ -99,6 +99,9 @@ internal sealed class StorageCluster : IAsyncDisposable
         public Task TuneAsync(
             string node, DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken) =>
             Task.CompletedTask;
+
+        public Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
+            throw new NotSupportedException("These disks have no volumes of earlier releases.");
     }
 }
 
