@@ -72,6 +72,13 @@ public sealed record PoolReport
     /// <summary>The volume group behind the pool, for people; null when it is made of something else.</summary>
     [Id(8)]
     public VolumeGroupReport? VolumeGroup { get; init; }
+
+    /// <summary>
+    /// What is named as volumes are, but does not bear our tags: it may be Carina's of old, or somebody else's. Part of
+    /// <see cref="ForeignBytes"/>, as first generations.
+    /// </summary>
+    [Id(9)]
+    public List<DiskVolume> Unclaimed { get; init; } = [];
 }
 
 /// <summary>A volume group as vgs and pvs show it, for people.</summary>

@@ -20,6 +20,10 @@ public interface INodeAgent : IGrainService
     [Alias("Delete")]
     Task DeleteAsync(DiskVolumeKey key, CancellationToken cancellationToken);
 
+    /// <inheritdoc cref="INodeExecutor.AdoptAsync"/>
+    [Alias("Adopt")]
+    Task<DiskVolume> AdoptAsync(DiskVolumeKey key, CancellationToken cancellationToken);
+
     /// <inheritdoc cref="INodeExecutor.TuneAsync"/>
     [Alias("Tune")]
     Task TuneAsync(

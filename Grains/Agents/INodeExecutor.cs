@@ -20,6 +20,13 @@ public interface INodeExecutor
     /// <exception cref="Errors.StorageException">FailedPrecondition when it is in use or not provably ours.</exception>
     Task DeleteAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Tags a volume that Carina up to 0.14 made, which put no tags on anything. The caller has a record that claims it;
+    /// one that bears our tags already is success.
+    /// </summary>
+    /// <exception cref="Errors.StorageException">FailedPrecondition when it is not what Carina made.</exception>
+    Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken);
+
     /// <summary>Applies mutable parameters to the live device.</summary>
     Task TuneAsync(
         string node, DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken);

@@ -22,6 +22,10 @@ internal sealed partial class NodeGrain(
     TimeProvider time,
     ILogger<NodeGrain> logger) : Grain, INodeGrain
 {
+    /// <summary>How long the answer of a record that does not claim a volume is taken for its answer.</summary>
+    private static readonly TimeSpan _unclaimedFor = TimeSpan.FromMinutes(5);
+
+    private readonly Dictionary<string, long> _asked = new(StringComparer.Ordinal);
     private LedgerKeeper _keeper = null!;
 
     private string Node => this.GetPrimaryKeyString();
@@ -82,6 +86,7 @@ internal sealed partial class NodeGrain(
         }
 
         await ExplainAsync(cancellationToken);
+        await ClaimAsync(cancellationToken);
     }
 
     /// <summary>Asks the volumes' own records about what is on disk without a promise.</summary>
@@ -106,6 +111,29 @@ internal sealed partial class NodeGrain(
             else
             {
                 LogUnexplained(Node, found.VolumeId, found.Generation, pool);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Has volumes taken over that Carina up to 0.14 made, which put no tags on them: those whose own record says that
+    /// they belong here. Whatever else has such a name stays somebody else's.
+    /// </summary>
+    private async Task ClaimAsync(CancellationToken cancellationToken)
+    {
+        foreach (var (pool, found) in _keeper.Ledger.Unclaimed.ToList())
+        {
+            if (_asked.TryGetValue(found.VolumeId, out var since) && time.GetElapsedTime(since) < _unclaimedFor)
+            {
+                continue;
+            }
+
+            _asked[found.VolumeId] = time.GetTimestamp();
+            if (await FindRecordAsync(found.VolumeId, cancellationToken) is { State: not VolumeState.Creating } record
+                && record.NodeName == Node && record.Pool == pool && record.Generation == found.Generation)
+            {
+                // Not awaited: it is disk work.
+                grains.GetGrain<IVolumeGrain>(found.VolumeId).AdoptAsync(CancellationToken.None).Ignore();
             }
         }
     }

@@ -50,6 +50,10 @@ public sealed class NodeLedger
     public IEnumerable<(string Pool, Unexplained Volume)> Unexplained =>
         _pools.Values.SelectMany(p => p.Unexplained.Select(u => (p.Name, u)));
 
+    /// <summary>Volumes on disk that are named as ours but do not bear our tags, with their pools.</summary>
+    public IEnumerable<(string Pool, Unexplained Volume)> Unclaimed =>
+        _pools.Values.SelectMany(p => p.Unclaimed.Select(u => (p.Name, u)));
+
     public NodeRecord ToRecord() => new()
     {
         NodeName = _nodeName,
@@ -294,6 +298,7 @@ public sealed class NodeLedger
         GranularityBytes = Math.Max(1, report.GranularityBytes),
         Problem = report.Problem,
         VolumeGroup = report.VolumeGroup,
+        Unclaimed = [.. report.Unclaimed.Select(v => new Unexplained(v.Key.VolumeId, v.Key.Generation, v.Bytes))],
         Unexplained =
         [
             .. report.Volumes
@@ -305,15 +310,21 @@ public sealed class NodeLedger
 
     private void Explain(DiskVolumeKey key)
     {
-        if (_pools.TryGetValue(key.Pool, out var pool) && pool.Unexplained.Count > 0)
+        if (!_pools.TryGetValue(key.Pool, out var pool) || pool.Unexplained.Count + pool.Unclaimed.Count == 0)
         {
-            _pools[key.Pool] = pool with
-            {
-                Unexplained =
-                [
-                    .. pool.Unexplained.Where(u => u.VolumeId != key.VolumeId || u.Generation != key.Generation),
-                ],
-            };
+            return;
         }
+
+        // From foreign to promised: its bytes count once at any moment.
+        var claimed = pool.Unclaimed.Where(u => u.VolumeId == key.VolumeId && u.Generation == key.Generation).ToList();
+        _pools[key.Pool] = pool with
+        {
+            ForeignBytes = pool.ForeignBytes - claimed.Sum(u => u.Bytes),
+            Unclaimed = [.. pool.Unclaimed.Except(claimed)],
+            Unexplained =
+            [
+                .. pool.Unexplained.Where(u => u.VolumeId != key.VolumeId || u.Generation != key.Generation),
+            ],
+        };
     }
 }

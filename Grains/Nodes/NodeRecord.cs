@@ -59,6 +59,10 @@ public sealed record LedgerPool
     /// <summary>The volume group behind the pool, for people; null when it is made of something else.</summary>
     [Id(8)]
     public VolumeGroupReport? VolumeGroup { get; init; }
+
+    /// <summary>Named as volumes are, but without our tags: foreign, unless a record claims it.</summary>
+    [Id(9)]
+    public List<Unexplained> Unclaimed { get; init; } = [];
 }
 
 /// <summary>A volume on disk that the ledger has no promise for.</summary>

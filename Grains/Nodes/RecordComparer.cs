@@ -12,5 +12,7 @@ internal static class RecordComparer
         && a.Pools.Zip(b.Pools).All(p => SamePool(p.First, p.Second));
 
     private static bool SamePool(LedgerPool a, LedgerPool b) =>
-        a with { Unexplained = b.Unexplained } == b && a.Unexplained.SequenceEqual(b.Unexplained);
+        a with { Unexplained = b.Unexplained, Unclaimed = b.Unclaimed } == b
+        && a.Unexplained.SequenceEqual(b.Unexplained)
+        && a.Unclaimed.SequenceEqual(b.Unclaimed);
 }

@@ -43,6 +43,10 @@ public interface IVolumeGrain : IGrainWithStringKey
     [Alias("CleanUp")]
     Task CleanUpAsync(CancellationToken cancellationToken);
 
+    /// <summary>Has the volume's node mark it as ours on disk, when Carina up to 0.14 made it; idempotent.</summary>
+    [Alias("Adopt")]
+    Task AdoptAsync(CancellationToken cancellationToken);
+
     /// <summary>Confirms that this node owns the current generation and may use it.</summary>
     /// <exception cref="Errors.StorageException">NotFound, or FailedPrecondition when another node owns it.</exception>
     [Alias("Authorize")]

@@ -10,6 +10,9 @@ internal sealed partial class VolumeGrain
     [LoggerMessage(2, LogLevel.Warning, "Volume {VolumeId} lost a write and starts again from the store")]
     private partial void LogLost(string volumeId, Exception exception);
 
+    [LoggerMessage(4, LogLevel.Information, "Volume {VolumeId} on node {Node} in pool {Pool} bears our tags from now on")]
+    private partial void LogAdopted(string volumeId, string node, string pool);
+
     [LoggerMessage(3, LogLevel.Information, "Volume {VolumeId}: removed the unused generation {Generation} from node {Node}")]
     private partial void LogCleanedUp(string volumeId, string node, long generation);
 }

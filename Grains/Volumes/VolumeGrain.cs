@@ -225,6 +225,20 @@ internal sealed partial class VolumeGrain(
         return record.NodeName == nodeName ? record : throw WrongNode(record, nodeName);
     }
 
+    public async Task AdoptAsync(CancellationToken cancellationToken)
+    {
+        ThrowIfRefused();
+        if (_record is not { State: not VolumeState.Creating, NodeName.Length: > 0 } record)
+        {
+            return;
+        }
+
+        RequireLive(record.NodeName, "taken over");
+        var adopted = await executor.AdoptAsync(record.NodeName, Key, cancellationToken);
+        await Ledger(record.NodeName).ConfirmAsync(Key, adopted.Bytes, cancellationToken);
+        LogAdopted(Id, record.NodeName, record.Pool);
+    }
+
     public async Task CleanUpAsync(CancellationToken cancellationToken)
     {
         foreach (var place in _record?.Abandoned.ToList() ?? [])

@@ -54,6 +54,10 @@ public sealed class LedgerPoolStatus
     [JsonPropertyName("unexplained")]
     public IList<LedgerUnexplained>? Unexplained { get; set; }
 
+    /// <summary>Named as volumes are, but without our tags; part of the foreign bytes.</summary>
+    [JsonPropertyName("unclaimed")]
+    public IList<LedgerUnexplained>? Unclaimed { get; set; }
+
     [JsonPropertyName("volumeGroup")]
     public LedgerVolumeGroup? VolumeGroup { get; set; }
 }

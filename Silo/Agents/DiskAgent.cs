@@ -103,6 +103,13 @@ internal sealed partial class DiskAgent(
         return volume!;
     }
 
+    public async Task<DiskVolume> AdoptAsync(DiskVolumeKey key, CancellationToken cancellationToken)
+    {
+        var volume = await RunAsync(new PoolCommand(PoolCommandKind.Adopt, key, 0), cancellationToken);
+        crash.Reached("agent.adopt.done", key.VolumeId);
+        return volume!;
+    }
+
     public async Task DeleteAsync(DiskVolumeKey key, CancellationToken cancellationToken)
     {
         crash.Reached("agent.delete.received", key.VolumeId);
@@ -173,6 +180,9 @@ internal sealed partial class DiskAgent(
             pools => pools.TryGetValue(command.Key.Pool, out var pool)
                 ? pools.SetItem(pool.Name, pool with
                 {
+                    ForeignBytes = pool.ForeignBytes
+                        - pool.Unclaimed.Where(v => v.Key == command.Key && outcome.Volume is not null).Sum(v => v.Bytes),
+                    Unclaimed = [.. pool.Unclaimed.Where(v => v.Key != command.Key)],
                     Volumes =
                     [
                         .. pool.Volumes.Where(v => v.Key.VolumeId != command.Key.VolumeId),

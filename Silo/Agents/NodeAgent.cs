@@ -39,6 +39,9 @@ internal sealed partial class NodeAgent(
     public Task DeleteAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
         agent.DeleteAsync(key, cancellationToken);
 
+    public Task<DiskVolume> AdoptAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
+        agent.AdoptAsync(key, cancellationToken);
+
     public Task TuneAsync(
         DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken)
     {

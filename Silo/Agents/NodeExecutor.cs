@@ -27,6 +27,9 @@ internal sealed class NodeExecutor(IServiceProvider services, NodeDirectory dire
             },
             cancellationToken);
 
+    public Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
+        CallAsync(node, key, agent => agent.AdoptAsync(key, cancellationToken), cancellationToken);
+
     public Task TuneAsync(
         string node, DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken) =>
         CallAsync(

@@ -45,9 +45,9 @@ public interface IPoolBackend
 }
 
 /// <summary>What to do to one volume of a pool.</summary>
-/// <param name="Kind">Create, expand or delete.</param>
+/// <param name="Kind">What.</param>
 /// <param name="Key">Volume, pool and generation.</param>
-/// <param name="Bytes">Size wanted for create and expand, a multiple of the pool's granularity; 0 for delete.</param>
+/// <param name="Bytes">Size wanted for create and expand, a multiple of the pool's granularity; 0 for others.</param>
 public sealed record PoolCommand(PoolCommandKind Kind, DiskVolumeKey Key, long Bytes);
 
 /// <summary>Kinds of <see cref="PoolCommand"/>.</summary>
@@ -56,6 +56,9 @@ public enum PoolCommandKind
     Create,
     Expand,
     Delete,
+
+    /// <summary>Put our marks on a volume that Carina up to 0.14 made; only with a record that claims it.</summary>
+    Adopt,
 }
 
 /// <summary>Outcome of one command: the volume as it is now (null after delete), or the error.</summary>

@@ -1,4 +1,5 @@
 using Carina.Kubernetes.Client;
+using Carina.Kubernetes.Upgrade;
 using Carina.Kubernetes.Watching;
 using Carina.Silo.Events;
 using Carina.Silo.Membership;
@@ -31,6 +32,12 @@ internal static class StoreSetup
     {
         services.AddKubernetesClient(kubernetes =>
             (kubernetes.Kubeconfig, kubernetes.Namespace) = (options.Kubeconfig, options.Namespace));
+        if (options.Role == SiloRole.Controller)
+        {
+            // Before anything reads or writes: services start in this order.
+            services.AddClusterUpgrade();
+        }
+
         services.AddKubernetesMembership();
         services.AddKubernetesStorage();
         services.AddKubernetesEvents();

@@ -22,9 +22,10 @@ internal sealed record PvReport(
 
 /// <summary>A logical volume (lvs(8)); sizes in bytes.</summary>
 /// <param name="GroupMissesDisks">Whether disks of its volume group were missing when this was reported.</param>
+/// <param name="ThinPool">Name of the thin pool that it is in; empty when in none.</param>
 internal sealed record LvReport(
     string Name, string Uuid, string GroupName, string GroupUuid, LvAttributes Attributes, long SizeBytes,
-    IReadOnlyList<string> Tags, bool GroupMissesDisks);
+    IReadOnlyList<string> Tags, bool GroupMissesDisks, string ThinPool);
 
 /// <summary>
 /// What vgs, pvs, lvs or fullreport reported, as typed records. Only the columns in <see cref="VgColumns"/>,
@@ -39,7 +40,7 @@ internal sealed record LvmReport(IReadOnlyList<VgReport> Groups, IReadOnlyList<P
         "pv_name,pv_uuid,vg_name,vg_uuid,pv_attr,pv_size,pv_free,dev_size,pe_start,pv_fmt";
 
     public const string LvColumns =
-        "lv_name,lv_uuid,vg_name,vg_uuid,lv_attr,lv_size,lv_tags,vg_missing_pv_count";
+        "lv_name,lv_uuid,vg_name,vg_uuid,lv_attr,lv_size,lv_tags,vg_missing_pv_count,pool_lv";
 
     /// <summary>Volume groups with what is in them, each group as it was at one instant.</summary>
     /// <param name="group">The group to look at; all, and the physical volumes of none, when it is null.</param>
@@ -83,7 +84,7 @@ internal sealed record LvmReport(IReadOnlyList<VgReport> Groups, IReadOnlyList<P
     private static LvReport ReadVolume(JsonNode row) => new(
         Text(row, "lv_name"), Text(row, "lv_uuid"), Text(row, "vg_name"), Text(row, "vg_uuid"),
         LvAttributes.Parse(Text(row, "lv_attr")), Bytes(row, "lv_size"), List(row, "lv_tags"),
-        Bytes(row, "vg_missing_pv_count") > 0);
+        Bytes(row, "vg_missing_pv_count") > 0, Text(row, "pool_lv"));
 
     private static string Text(JsonNode row, string column) =>
         row[column]?.GetValue<string>() ?? throw new FormatException($"the column {column} is missing");

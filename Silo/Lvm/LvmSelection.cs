@@ -15,6 +15,9 @@ internal static class LvmSelection
     /// <summary>Nobody has the volume's device open; also true when it is not active.</summary>
     public const string NotOpen = "lv_device_open!=open";
 
+    /// <summary>No volume is in the thin pool.</summary>
+    public const string NoThinVolumes = "thin_count=0";
+
     /// <summary>The volume has all of these tags.</summary>
     public static string HasTags(params IEnumerable<string> tags) => $"lv_tags={{{string.Join("&&", tags)}}}";
 

@@ -154,13 +154,14 @@ internal sealed class LvmBackend : IPoolBackend, IFormatMemory, IAsyncDisposable
             name, group, disks, OpenSession(name, "pool-" + name, restricted: true), _options, _scanner.FindDisksAsync, _crash,
             _clock, _loggers.CreateLogger<LvmPool>()));
         var volumes = found.Logical.Select(pool.Describe).OfType<DiskVolume>().ToList();
-        pool.Update(group, disks, volumes);
+        pool.Update(group, disks, volumes, found.Logical);
 
         // Free extents that nothing may be put on are as good as taken.
         var unusable = found.Disks.Where(d => d.Attributes.Missing || d.Attributes.Use != PvUse.Allocatable).Sum(d => d.FreeBytes);
         var foreign = group.SizeBytes - group.FreeBytes - volumes.Sum(v => v.Bytes) + unusable;
         return Report(found, group.SizeBytes, group.ExtentBytes, foreign, volumes) with
         {
+            Unclaimed = [.. found.Logical.Where(LvmIdentity.MayBeLegacy).Select(pool.DescribeUnclaimed)],
             VolumeGroup = new VolumeGroupReport
             {
                 Name = group.Name,

@@ -23,6 +23,8 @@ internal sealed partial class LvmPool
         }
 
         _crash.Reached("lvm.expand.before", work.Id);
+        if (_thinPools.TryGetValue(work.Id, out var thinPool))
+            await ExtendThinPoolAsync(thinPool, bytes).ConfigureAwait(false);
         var result = await AskAsync(Command(
             "lvextend", ["--size", string.Create(CultureInfo.InvariantCulture, $"{bytes}b")], [work.Id])).ConfigureAwait(false);
         if (result.Succeeded)

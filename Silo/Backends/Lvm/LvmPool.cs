@@ -72,9 +72,15 @@ internal sealed partial class LvmPool : IAsyncDisposable
                 : "",
         };
 
+    /// <summary>A logical volume that may be Carina's of old, as the first generation it would be.</summary>
+    public DiskVolume DescribeUnclaimed(LvReport volume) =>
+        Describe(new DiskVolumeKey(volume.Name, Name, LegacyGeneration), volume.SizeBytes);
+
     /// <summary>Takes in what a scan found.</summary>
-    public void Update(VgReport group, IEnumerable<string> disks, IReadOnlyList<DiskVolume> volumes)
+    public void Update(
+        VgReport group, IEnumerable<string> disks, IReadOnlyList<DiskVolume> volumes, IReadOnlyList<LvReport> logical)
     {
+        NoteThinPools(logical);
         _group = group;
         _session.Configuration.SetDevices(disks);
         foreach (var gone in _known.Keys.Except(volumes.Select(v => v.Key.VolumeId), StringComparer.Ordinal))
@@ -94,8 +100,13 @@ internal sealed partial class LvmPool : IAsyncDisposable
         await Gate.WaitAsync(stop).ConfigureAwait(false);
         try
         {
-            await DeleteAsync([.. work.Where(w => w.Command.Kind == PoolCommandKind.Delete)], stop).ConfigureAwait(false);
+            var deletions = work.Where(w => w.Command.Kind == PoolCommandKind.Delete).ToList();
+            await DeleteAsync(deletions, stop).ConfigureAwait(false);
+            foreach (var deleted in deletions.Where(w => w.Outcome is { Error: null } && _thinPools.ContainsKey(w.Id)))
+                await RemoveThinPoolAsync(deleted).ConfigureAwait(false);
             await CreateAsync([.. work.Where(w => w.Command.Kind == PoolCommandKind.Create)], stop).ConfigureAwait(false);
+            foreach (var adoption in work.Where(w => w.Command.Kind == PoolCommandKind.Adopt))
+                await GuardAsync([adoption], () => AdoptAsync(adoption), stop).ConfigureAwait(false);
             foreach (var expansion in work.Where(w => w.Command.Kind == PoolCommandKind.Expand))
                 await GuardAsync([expansion], () => ExpandAsync(expansion), stop).ConfigureAwait(false);
         }

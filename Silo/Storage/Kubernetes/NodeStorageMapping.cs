@@ -35,15 +35,8 @@ internal static class NodeStorageMapping
         ReserveBytes = pool.ReserveBytes,
         GranularityBytes = pool.GranularityBytes,
         Problem = NullIfEmpty(pool.Problem),
-        Unexplained = pool.Unexplained.Count == 0 ? null :
-        [
-            .. pool.Unexplained.Select(u => new LedgerUnexplained
-            {
-                VolumeId = u.VolumeId,
-                VolumeGeneration = u.Generation,
-                Bytes = u.Bytes,
-            }),
-        ],
+        Unexplained = ToVolumes(pool.Unexplained),
+        Unclaimed = ToVolumes(pool.Unclaimed),
         VolumeGroup = pool.VolumeGroup is null ? null : new LedgerVolumeGroup
         {
             Name = pool.VolumeGroup.Name,
@@ -72,7 +65,8 @@ internal static class NodeStorageMapping
         ReserveBytes = pool.ReserveBytes,
         GranularityBytes = Math.Max(1, pool.GranularityBytes),
         Problem = pool.Problem ?? "",
-        Unexplained = [.. (pool.Unexplained ?? []).Select(u => new Unexplained(u.VolumeId, u.VolumeGeneration, u.Bytes))],
+        Unexplained = ReadVolumes(pool.Unexplained),
+        Unclaimed = ReadVolumes(pool.Unclaimed),
         VolumeGroup = pool.VolumeGroup is null ? null : new VolumeGroupReport
         {
             Name = pool.VolumeGroup.Name,
@@ -81,6 +75,19 @@ internal static class NodeStorageMapping
             Disks = [.. pool.VolumeGroup.Disks.Select(d => new PhysicalVolumeReport(d.Name, d.Format, d.Attr, d.SizeBytes, d.FreeBytes))],
         },
     };
+
+    private static List<LedgerUnexplained>? ToVolumes(List<Unexplained> volumes) => volumes.Count == 0 ? null :
+    [
+        .. volumes.Select(u => new LedgerUnexplained
+        {
+            VolumeId = u.VolumeId,
+            VolumeGeneration = u.Generation,
+            Bytes = u.Bytes,
+        }),
+    ];
+
+    private static List<Unexplained> ReadVolumes(IList<LedgerUnexplained>? volumes) =>
+        [.. (volumes ?? []).Select(u => new Unexplained(u.VolumeId, u.VolumeGeneration, u.Bytes))];
 
     private static LedgerAllocation ToAllocation(Allocation allocation) => new()
     {

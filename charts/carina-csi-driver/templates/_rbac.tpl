@@ -30,6 +30,11 @@
   verbs: [get, list, watch]
 {{- end -}}
 
+{{/* Names of the definitions in crds/. */}}
+{{- define "carina.definitions" -}}
+[logicvolumes.carina.storage.io, nodestorageresources.carina.storage.io, orleansmemberships.carina.storage.io]
+{{- end -}}
+
 {{/* (dict "root" $ "name" "kind" "role" "account" "labels"): a binding to one account; namespaced where "namespace" is given. */}}
 {{- define "carina.binding" -}}
 apiVersion: rbac.authorization.k8s.io/v1

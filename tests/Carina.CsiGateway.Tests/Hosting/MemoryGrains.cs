@@ -115,6 +115,9 @@ internal sealed class MemoryVolumeGrain(MemoryCluster cluster, string id) : IVol
     public Task CleanUpAsync(CancellationToken cancellationToken) =>
         throw new NotSupportedException("The gateway never cleans up by itself.");
 
+    public Task AdoptAsync(CancellationToken cancellationToken) =>
+        throw new NotSupportedException("The gateway never takes volumes over by itself.");
+
     private static StorageException Error(StorageErrorCode code, string message) => new(code, message);
 }
 
@@ -146,7 +149,7 @@ internal sealed class MemoryNodeGrain(MemoryCluster cluster) : INodeGrain
         return cluster.NodeCapacity;
     }
 
-    public Task<NodeCapacity> GetCapacityAsync(List<string> volumeIds, CancellationToken cancellationToken) => throw Unasked();
+    public Task<NodeCapacity> GetCapacityAsync(List<string> awaited, CancellationToken cancellationToken) => throw Unasked();
 
     public Task<ReservationResult> ReserveAsync(Reservation reservation, CancellationToken cancellationToken) => throw Unasked();
 

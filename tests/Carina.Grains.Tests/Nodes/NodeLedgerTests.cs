@@ -197,6 +197,25 @@ public sealed class NodeLedgerTests
     private ReservationResult Reserve(string volume, long bytes, long generation = 1) =>
         _ledger.Reserve(new Reservation(new DiskVolumeKey(volume, "pool", generation), bytes, 0), _start);
 
+    [Fact]
+    public void A_volume_of_old_counts_as_foreign_until_a_record_claims_it_and_once_at_any_time()
+    {
+        var old = new DiskVolume { Key = new("old", "pool", 1), Bytes = 24, DevicePath = "" };
+        var report = NewReport(++_sequence, 1, foreign: 30);
+        Assert.True(_ledger.Apply(report with { Pools = [report.Pools[0] with { Unclaimed = [old] }] }, _start));
+        Assert.Equal(70, _ledger.Available("pool"));
+        Assert.Equal("old", Assert.Single(_ledger.Unclaimed).Volume.VolumeId);
+
+        _ledger.Confirm(new DiskVolumeKey("other", "pool", 1), 8);
+        Assert.Equal(62, _ledger.Available("pool"));
+        _ledger.Confirm(old.Key, 24);
+        Assert.Equal(62, _ledger.Available("pool"));
+        Assert.Empty(_ledger.Unclaimed);
+
+        Report(foreign: 6, volumes: [old, old with { Key = new("other", "pool", 1), Bytes = 8 }]);
+        Assert.Equal(62, _ledger.Available("pool"));
+    }
+
     private void Report(
         long foreign = 0,
         long reserve = 0,

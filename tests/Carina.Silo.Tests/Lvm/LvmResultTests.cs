@@ -87,7 +87,7 @@ public sealed class LvmResultTests
             {"report": [
               {"vg": [{"vg_name":"ssd","vg_uuid":"Q4icml-bE5t","vg_attr":"wz--n-","vg_size":"1069547520","vg_free":"0 ","vg_extent_size":"4194304","vg_missing_pv_count":"0","vg_tags":"carina,x"}],
                "pv": [{"pv_name":"/dev/ubdb","pv_uuid":"p1","vg_name":"ssd","vg_uuid":"Q4icml-bE5t","pv_attr":"a--","pv_size":"1069547520","pv_free":"4194304","dev_size":"1073741824","pe_start":"1048576","pv_fmt":"lvm2"}],
-               "lv": [{"lv_name":"v1","lv_uuid":"l1","vg_name":"ssd","vg_uuid":"Q4icml-bE5t","lv_attr":"-wi-a-----","lv_size":"67108864","lv_tags":"carina,carina.volume=v1","vg_missing_pv_count":"1"}],
+               "lv": [{"lv_name":"v1","lv_uuid":"l1","vg_name":"ssd","vg_uuid":"Q4icml-bE5t","lv_attr":"-wi-a-----","lv_size":"67108864","lv_tags":"carina,carina.volume=v1","vg_missing_pv_count":"1","pool_lv":""}],
                "pvseg": [{"pvseg_start":"0"}], "seg": [{"seg_start":"0 "}]},
               {"pv": [{"pv_name":"/dev/ubdc","pv_uuid":"p2","vg_name":"","vg_uuid":"","pv_attr":"---","pv_size":"1073741824","pv_free":"1073741824","dev_size":"1073741824","pe_start":"1048576","pv_fmt":"lvm2"}]}],
              "log": [{"log_type":"status","log_object_type":"cmd","log_object_name":"fullreport","log_message":"success","log_ret_code":"1"}]}
@@ -109,7 +109,7 @@ public sealed class LvmResultTests
     [InlineData("\"x\":\"\"")]
     public void A_report_without_its_numbers_is_refused(string size) => Assert.Throws<FormatException>(() => LvmResult.Parse(
         $$"""
-        {"report":[{"lv":[{"lv_name":"a","lv_uuid":"u","vg_name":"g","vg_uuid":"v","lv_attr":"-wi-a-----",{{size}},"lv_tags":"","vg_missing_pv_count":"0"}]}],
+        {"report":[{"lv":[{"lv_name":"a","lv_uuid":"u","vg_name":"g","vg_uuid":"v","lv_attr":"-wi-a-----",{{size}},"lv_tags":"","vg_missing_pv_count":"0","pool_lv":""}]}],
          "log":[{"log_type":"status","log_object_type":"cmd","log_object_name":"lvs","log_message":"success","log_ret_code":"1"}]}
         """));
 

@@ -59,5 +59,5 @@ public sealed class LvmIdentityTests
     }
 
     private static LvReport Volume(string name, string[] tags) =>
-        new(name, "uuid", "ssd", "uuid", LvAttributes.Parse("-wi-a-----"), 1, tags, false);
+        new(name, "uuid", "ssd", "uuid", LvAttributes.Parse("-wi-a-----"), 1, tags, false, "");
 }

@@ -65,6 +65,7 @@ internal static class SampleRecords
                 ReserveBytes = 10 * GiB,
                 GranularityBytes = 4 << 20,
                 Unexplained = [new("volume-lost", 2, GiB)],
+                Unclaimed = [new("volume-of-old", 1, 3 * GiB)],
                 VolumeGroup = new()
                 {
                     Name = "carina-vg-ssd",

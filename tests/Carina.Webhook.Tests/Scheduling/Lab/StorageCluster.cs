@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Carina.Grains;
 using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
+using Carina.Grains.Events;
 using Carina.Grains.Nodes;
 using Carina.Grains.Placement;
 using Carina.Grains.Storage;
@@ -28,6 +29,7 @@ internal sealed class StorageCluster : IAsyncDisposable
             .AddSingleton<INodeDirectory>(_directory)
             .AddSingleton<INodeExecutor, PlayedDisks>()
             .AddSingleton<ICrashPoints, NoCrashPoints>()
+            .AddSingleton<IVolumeEvents, LoggedVolumeEvents>()
             .AddSingleton<ICarinaConfigSource>(Config)
             .AddSingleton(TimeProvider.System));
         _cluster = builder.Build();
@@ -99,6 +101,9 @@ internal sealed class StorageCluster : IAsyncDisposable
         public Task TuneAsync(
             string node, DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken) =>
             Task.CompletedTask;
+
+        public Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
+            throw new NotSupportedException("These disks have no volumes of earlier releases.");
     }
 }
 
