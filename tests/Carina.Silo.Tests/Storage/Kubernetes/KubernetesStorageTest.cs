@@ -1,5 +1,5 @@
-using Carina.Grains.Storage;
 using Carina.Grains.Nodes;
+using Carina.Grains.Storage;
 using Carina.Grains.Volumes;
 using Carina.Harness.Kubernetes;
 using Carina.Kubernetes.Client;
