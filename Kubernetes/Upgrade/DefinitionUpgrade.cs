@@ -11,7 +11,6 @@ namespace Carina.Kubernetes.Upgrade;
 /// </summary>
 public sealed partial class DefinitionUpgrade(IKubernetes client, TimeProvider time, ILogger<DefinitionUpgrade> logger)
 {
-    private const string Namespaced = "Namespaced";
     private const int MaxAttempts = 10;
     private static readonly TimeSpan _pollInterval = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan _settlingTime = TimeSpan.FromSeconds(1);
@@ -43,10 +42,11 @@ public sealed partial class DefinitionUpgrade(IKubernetes client, TimeProvider t
                         .ConfigureAwait(false);
                     LogMade(name, Definitions.RevisionOf(wanted));
                 }
-                else if (present.Spec.Scope == Namespaced)
+                else if (present.Spec.Scope != wanted.Spec.Scope)
                 {
                     throw new InvalidOperationException(
-                        $"The CustomResourceDefinition {name} is namespaced, as Carina up to 0.10 made it, and its objects have to be moved first.");
+                        $"The CustomResourceDefinition {name} has scope {present.Spec.Scope} instead of {wanted.Spec.Scope}, as Carina up to 0.10 "
+                        + "made it, and its objects have to be moved first.");
                 }
                 else if (Definitions.RevisionOf(present) < Definitions.RevisionOf(wanted))
                 {
