@@ -18,6 +18,24 @@ public static class CarinaNames
     /// <summary>Spelling of <see cref="DiskGroup"/> up to Carina 0.9.1.</summary>
     public const string LegacyDiskGroup = "carina.storage.io/disk-type";
 
+    /// <summary>StorageClass keys of a cached volume: where it is, and where its cache is.</summary>
+    public const string BackendDiskGroup = "carina.storage.io/backend-disk-group-name";
+
+    /// <inheritdoc cref="BackendDiskGroup"/>
+    public const string CacheDiskGroup = "carina.storage.io/cache-disk-group-name";
+
+    /// <summary>Spelling of <see cref="BackendDiskGroup"/> up to Carina 0.9.1.</summary>
+    public const string LegacyBackendDiskGroup = "carina.storage.io/backend-disk-type";
+
+    /// <summary>Spelling of <see cref="CacheDiskGroup"/> up to Carina 0.9.1.</summary>
+    public const string LegacyCacheDiskGroup = "carina.storage.io/cache-disk-type";
+
+    /// <summary>StorageClass key: size of the cache as a percentage of the volume's; nothing and 0 mean no cache.</summary>
+    public const string CacheDiskRatio = "carina.storage.io/cache-disk-ratio";
+
+    /// <summary>StorageClass switch: a disk of a raw group for one volume alone.</summary>
+    public const string ExclusiveRawDisk = "carina.storage.io/exclusively-raw-disk";
+
     /// <summary>Volume context key: path of the volume's device, for people and old tools.</summary>
     public const string DevicePath = "carina.storage.io/path";
 

@@ -78,6 +78,21 @@ public sealed class SiloOptions
     /// <summary>Port of <c>/healthz</c>, <c>/readyz</c> and <c>/metrics</c>; 0 means none.</summary>
     public int HttpPort { get; set; }
 
+    /// <summary>Port of admission webhook and scheduler extender, over HTTPS; 0 means none. For controllers in Kubernetes.</summary>
+    public int WebhookPort { get; set; }
+
+    /// <summary>Name of the Service that the webhook is reached by; its certificate is made for that.</summary>
+    public string WebhookService { get; set; } = "carina-controller";
+
+    /// <summary>Name of the Secret with the webhook's certificate.</summary>
+    public string WebhookSecret { get; set; } = "mutatingwebhook";
+
+    /// <summary>Name of the MutatingWebhookConfiguration that gets our authority's certificate.</summary>
+    public string WebhookConfiguration { get; set; } = "carina-hook";
+
+    /// <summary>Directory with a certificate that somebody else keeps; empty means the Secret.</summary>
+    public string WebhookCertificates { get; set; } = "";
+
     /// <summary>Directories below which staging and target paths must be, separated by colons.</summary>
     public string PathRoots { get; set; } = "/var/lib/kubelet";
 

@@ -10,8 +10,6 @@ internal static class ParameterRules
 {
     private const string Field = "parameters";
     private const string Prefix = "carina.storage.io/";
-    private const string CacheRatio = Prefix + "cache-disk-ratio";
-    private const string ExclusiveRawDisk = Prefix + "exclusively-raw-disk";
     private const string NotYet = "is not yet supported by this release";
 
     // Written by the provisioner for everybody (--extra-create-metadata, the fstype it has already taken out).
@@ -19,10 +17,10 @@ internal static class ParameterRules
 
     private static readonly string[] _cacheKeys =
     [
-        Prefix + "backend-disk-group-name",
-        Prefix + "backend-disk-type",
-        Prefix + "cache-disk-group-name",
-        Prefix + "cache-disk-type",
+        CarinaNames.BackendDiskGroup,
+        CarinaNames.LegacyBackendDiskGroup,
+        CarinaNames.CacheDiskGroup,
+        CarinaNames.LegacyCacheDiskGroup,
         Prefix + "cache-policy",
         Prefix + "cache/block",
         Prefix + "cache/bucket",
@@ -33,8 +31,8 @@ internal static class ParameterRules
         CarinaNames.DiskGroup,
         CarinaNames.LegacyDiskGroup,
         CarinaNames.AllowMigration,
-        ExclusiveRawDisk,
-        CacheRatio,
+        CarinaNames.ExclusiveRawDisk,
+        CarinaNames.CacheDiskRatio,
         .. _cacheKeys,
     ];
 
@@ -53,9 +51,9 @@ internal static class ParameterRules
 
         RefuseCache(parameters);
         CheckSwitch(parameters, CarinaNames.AllowMigration);
-        if (CheckSwitch(parameters, ExclusiveRawDisk))
+        if (CheckSwitch(parameters, CarinaNames.ExclusiveRawDisk))
         {
-            throw Refusal.Invalid(Field, $"ask for a disk of its own with {ExclusiveRawDisk}, which {NotYet}.");
+            throw Refusal.Invalid(Field, $"ask for a disk of its own with {CarinaNames.ExclusiveRawDisk}, which {NotYet}.");
         }
 
         return ReadGroup(parameters);
@@ -92,19 +90,19 @@ internal static class ParameterRules
     // A ratio of zero has always meant "no cache", whatever else is there.
     private static void RefuseCache(IReadOnlyDictionary<string, string> parameters)
     {
-        var ratio = Value(parameters, CacheRatio);
+        var ratio = Value(parameters, CarinaNames.CacheDiskRatio);
         if (ratio == "0")
         {
             return;
         }
 
         var asking = ratio.Length > 0
-            ? CacheRatio
+            ? CarinaNames.CacheDiskRatio
             : _cacheKeys.FirstOrDefault(key => Value(parameters, key).Length > 0);
         if (asking is not null)
         {
             throw Refusal.Invalid(
-                Field, $"ask for a cache with {asking}, which {NotYet}. Leave it out, or set {CacheRatio} to \"0\".");
+                Field, $"ask for a cache with {asking}, which {NotYet}. Leave it out, or set {CarinaNames.CacheDiskRatio} to \"0\".");
         }
     }
 

@@ -45,6 +45,14 @@ public interface INodeGrain : IGrainWithStringKey
     [AlwaysInterleave]
     Task<NodeCapacity> GetCapacityAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// As <see cref="GetCapacityAsync(CancellationToken)"/>, and at the same instant which of these volumes are counted
+    /// in it already (<see cref="NodeCapacity.Promised"/>).
+    /// </summary>
+    [Alias("GetCapacityAwaiting")]
+    [AlwaysInterleave]
+    Task<NodeCapacity> GetCapacityAsync(List<string> awaited, CancellationToken cancellationToken);
+
     /// <summary>Takes in what the node's agent found on its disks.</summary>
     [Alias("Report")]
     Task ReportAsync(NodeReport report, CancellationToken cancellationToken);
@@ -90,7 +98,12 @@ public sealed record ReservationResult(
 public sealed record NodeCapacity(
     [property: Id(0)] string NodeName,
     [property: Id(1)] IReadOnlyList<PoolCapacity> Pools,
-    [property: Id(2)] IReadOnlyDictionary<string, string> Labels);
+    [property: Id(2)] IReadOnlyDictionary<string, string> Labels)
+{
+    /// <summary>Of the volumes that were asked about, those that have a promise here and are counted.</summary>
+    [Id(3)]
+    public IReadOnlyList<string> Promised { get; init; } = [];
+}
 
 /// <summary>One pool's capacity in bytes.</summary>
 [GenerateSerializer]

@@ -1,4 +1,5 @@
 using Carina.Grains.Agents;
+using Carina.Grains.Errors;
 using Carina.Grains.Storage;
 using Carina.Grains.Volumes;
 using Microsoft.Extensions.Logging;
@@ -60,6 +61,12 @@ internal sealed partial class NodeGrain(
     public Task<NodeCapacity> GetCapacityAsync(CancellationToken cancellationToken) =>
         Task.FromResult(_keeper.Ledger.ToCapacity());
 
+    public Task<NodeCapacity> GetCapacityAsync(List<string> awaited, CancellationToken cancellationToken) =>
+        Task.FromResult(_keeper.Ledger.ToCapacity() with
+        {
+            Promised = [.. awaited.Where(volume => _keeper.Ledger.Find(volume) is not null)],
+        });
+
     public async Task ReportAsync(NodeReport report, CancellationToken cancellationToken)
     {
         var taken = await ChangeAsync(ledger =>
@@ -82,7 +89,7 @@ internal sealed partial class NodeGrain(
     {
         foreach (var (pool, found) in _keeper.Ledger.Unexplained.ToList())
         {
-            var record = (await volumes.ReadAsync(found.VolumeId, cancellationToken))?.Value;
+            var record = await FindRecordAsync(found.VolumeId, cancellationToken);
             if (record is not null
                 && record.NodeName == Node && record.Pool == pool && record.Generation == found.Generation)
             {
@@ -100,6 +107,20 @@ internal sealed partial class NodeGrain(
             {
                 LogUnexplained(Node, found.VolumeId, found.Generation, pool);
             }
+        }
+    }
+
+    private async Task<VolumeRecord?> FindRecordAsync(string volumeId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await volumes.ReadAsync(volumeId, cancellationToken))?.Value;
+        }
+        catch (StorageException exception) when (exception.Code == StorageErrorCode.FailedPrecondition)
+        {
+            // A record that is not to be acted upon explains nothing, and hides no other volume.
+            LogRefused(Node, volumeId, exception.Message);
+            return null;
         }
     }
 
@@ -134,6 +155,9 @@ internal sealed partial class NodeGrain(
 
     [LoggerMessage(3, LogLevel.Information, "Ledger of {Node}: volume {VolumeId} in pool {Pool} taken back in")]
     private partial void LogAdopted(string node, string volumeId, string pool);
+
+    [LoggerMessage(5, LogLevel.Warning, "Ledger of {Node}: the record of volume {VolumeId} is not acted upon: {Reason}")]
+    private partial void LogRefused(string node, string volumeId, string reason);
 
     [LoggerMessage(4, LogLevel.Warning, "Ledger of {Node} lost a write and starts again from the store")]
     private partial void LogLost(string node, Exception exception);

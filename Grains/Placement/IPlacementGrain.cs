@@ -17,6 +17,17 @@ public interface IPlacementGrain : IGrainWithIntegerKey
     /// <summary>Capacity of every live node, by name.</summary>
     [Alias("GetNodes")]
     Task<IReadOnlyList<NodeCapacity>> GetNodesAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// As <see cref="GetNodesAsync(CancellationToken)"/>, with <see cref="NodeCapacity.Promised"/> for volumes that are
+    /// awaited on nodes. Ledgers that take longer than <paramref name="patience"/> are left out.
+    /// </summary>
+    /// <param name="awaited">Volume ids by node.</param>
+    /// <param name="patience">How long to wait for each.</param>
+    /// <param name="cancellationToken">Ends all of it.</param>
+    [Alias("GetNodesAwaiting")]
+    Task<IReadOnlyList<NodeCapacity>> GetNodesAsync(
+        Dictionary<string, List<string>> awaited, TimeSpan patience, CancellationToken cancellationToken);
 }
 
 /// <summary>A question for a place.</summary>

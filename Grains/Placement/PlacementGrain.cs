@@ -37,20 +37,48 @@ internal sealed partial class PlacementGrain(
     public async Task<IReadOnlyList<NodeCapacity>> GetNodesAsync(CancellationToken cancellationToken) =>
         (await AskAllAsync(cancellationToken)).Nodes;
 
+    public async Task<IReadOnlyList<NodeCapacity>> GetNodesAsync(
+        Dictionary<string, List<string>> awaited, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        var answers = await Task.WhenAll(directory.LiveNodes.Order(StringComparer.Ordinal).Select(async node =>
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(patience);
+            var asking = AskAsync(
+                node,
+                token => grains.GetGrain<INodeGrain>(node).GetCapacityAsync(awaited.GetValueOrDefault(node, []), token),
+                limit.Token);
+            try
+            {
+                // A silo that is just dying does not hear of the cancellation either.
+                return await asking.WaitAsync(limit.Token);
+            }
+            catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                asking.Ignore();
+                LogNoAnswer(node, exception);
+                return null;
+            }
+        }));
+        return [.. answers.OfType<NodeCapacity>()];
+    }
+
     /// <summary>Capacity of the nodes whose ledgers answer, and the names of the others.</summary>
     private async Task<(IReadOnlyList<NodeCapacity> Nodes, IReadOnlyList<string> Silent)> AskAllAsync(
         CancellationToken cancellationToken)
     {
         var names = directory.LiveNodes.Order(StringComparer.Ordinal).ToList();
-        var answers = await Task.WhenAll(names.Select(node => AskAsync(node, cancellationToken)));
+        var answers = await Task.WhenAll(names.Select(node =>
+            AskAsync(node, token => grains.GetGrain<INodeGrain>(node).GetCapacityAsync(token), cancellationToken)));
         return ([.. answers.OfType<NodeCapacity>()], [.. names.Where((_, i) => answers[i] is null)]);
     }
 
-    private async Task<NodeCapacity?> AskAsync(string node, CancellationToken cancellationToken)
+    private async Task<NodeCapacity?> AskAsync(
+        string node, Func<CancellationToken, Task<NodeCapacity>> ask, CancellationToken cancellationToken)
     {
         try
         {
-            return await grains.GetGrain<INodeGrain>(node).GetCapacityAsync(cancellationToken);
+            return await ask(cancellationToken);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {

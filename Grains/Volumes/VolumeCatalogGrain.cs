@@ -1,3 +1,4 @@
+using Carina.Grains.Errors;
 using Carina.Grains.Nodes;
 using Carina.Grains.Storage;
 using Orleans.Concurrency;
@@ -37,13 +38,22 @@ internal sealed class VolumeCatalogGrain(
 
     public async Task<string> GetConditionAsync(string volumeId, CancellationToken cancellationToken)
     {
-        var stored = await store.ReadAsync(volumeId, cancellationToken);
-        if (stored is null)
+        string node;
+        try
         {
-            return $"There is no volume '{volumeId}'.";
+            var stored = await store.ReadAsync(volumeId, cancellationToken);
+            if (stored is null)
+            {
+                return $"There is no volume '{volumeId}'.";
+            }
+
+            node = stored.Value.NodeName;
+        }
+        catch (StorageException exception) when (exception.Code == StorageErrorCode.FailedPrecondition)
+        {
+            return exception.Message;
         }
 
-        var node = stored.Value.NodeName;
         return directory.LiveNodes.Contains(node)
             ? await grains.GetGrain<INodeGrain>(node).GetVolumeProblemAsync(volumeId, cancellationToken)
             : $"Node '{node}', which holds the volume, does not answer.";

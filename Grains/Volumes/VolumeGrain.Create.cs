@@ -1,5 +1,6 @@
 using Carina.Grains.Agents;
 using Carina.Grains.Errors;
+using Carina.Grains.Events;
 using Carina.Grains.Nodes;
 using Carina.Grains.Placement;
 
@@ -8,7 +9,7 @@ namespace Carina.Grains.Volumes;
 // Creation: place → reserve → record → make → confirm.
 internal sealed partial class VolumeGrain
 {
-    public async Task<VolumeRecord> CreateAsync(CreateVolume request, CancellationToken cancellationToken)
+    private async Task<VolumeRecord> PlaceAndMakeAsync(CreateVolume request, CancellationToken cancellationToken)
     {
         if (_record is not null)
         {
@@ -100,6 +101,10 @@ internal sealed partial class VolumeGrain
             TargetBytes = made.Bytes,
             DevicePath = made.DevicePath,
         });
+        events.Report(new(
+            Id,
+            VolumeEventReason.CreateVolumeSuccess,
+            $"Made with {made.Bytes} bytes in pool '{record.Pool}' on node '{record.NodeName}'."));
         return _record!;
     }
 

@@ -1,5 +1,6 @@
 using Carina.Grains.Agents;
 using Carina.Grains.Errors;
+using Carina.Grains.Events;
 using Carina.Grains.Nodes;
 using Carina.Grains.Storage;
 using Microsoft.Extensions.Logging;
@@ -18,11 +19,13 @@ internal sealed partial class VolumeGrain(
     INodeExecutor executor,
     INodeDirectory directory,
     ICrashPoints crash,
+    IVolumeEvents events,
     TimeProvider time,
     ILogger<VolumeGrain> logger) : Grain, IVolumeGrain
 {
     private VolumeRecord? _record;
     private string? _etag;
+    private StorageException? _refusal;
 
     private string Id => this.GetPrimaryKeyString();
 
@@ -30,14 +33,27 @@ internal sealed partial class VolumeGrain(
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        var stored = await store.ReadAsync(Id, cancellationToken);
-        (_record, _etag) = (stored?.Value, stored?.ETag);
+        try
+        {
+            var stored = await store.ReadAsync(Id, cancellationToken);
+            (_record, _etag) = (stored?.Value, stored?.ETag);
+        }
+        catch (StorageException exception) when (exception.Code == StorageErrorCode.FailedPrecondition)
+        {
+            // There is a record, but not one to act upon.
+            _refusal = exception;
+        }
     }
 
-    public Task<VolumeRecord?> GetAsync(CancellationToken cancellationToken) => Task.FromResult(_record);
+    public Task<VolumeRecord?> GetAsync(CancellationToken cancellationToken)
+    {
+        ThrowIfRefused();
+        return Task.FromResult(_record);
+    }
 
     public async Task DeleteAsync(CancellationToken cancellationToken)
     {
+        ThrowIfRefused();
         if (_record is null)
         {
             return;
@@ -77,7 +93,7 @@ internal sealed partial class VolumeGrain(
         DeactivateOnIdle();
     }
 
-    public async Task<VolumeRecord> ExpandAsync(long requiredBytes, long limitBytes, CancellationToken cancellationToken)
+    private async Task<VolumeRecord> GrowAsync(long requiredBytes, long limitBytes, CancellationToken cancellationToken)
     {
         var record = RequireReady();
         if (record.TargetBytes == record.Bytes && requiredBytes <= record.Bytes)
@@ -122,6 +138,8 @@ internal sealed partial class VolumeGrain(
         await Ledger(record.NodeName).ConfirmAsync(Key, grown.Bytes, cancellationToken);
         crash.Reached("expand.confirmed", Id);
         await WriteAsync(_record! with { Bytes = grown.Bytes, TargetBytes = grown.Bytes });
+        events.Report(new(
+            Id, VolumeEventReason.ExpandVolumeSuccess, $"Grown from {record.Bytes} to {grown.Bytes} bytes."));
         return _record!;
     }
 
@@ -184,6 +202,7 @@ internal sealed partial class VolumeGrain(
 
     public async Task UnpublishAsync(string nodeName, CancellationToken cancellationToken)
     {
+        ThrowIfRefused();
         if (_record is null || (nodeName.Length > 0 && !_record.PublishedNodes.ContainsKey(nodeName)))
         {
             return;
@@ -248,7 +267,21 @@ internal sealed partial class VolumeGrain(
 
     private INodeGrain Ledger(string node) => GrainFactory.GetGrain<INodeGrain>(node);
 
-    private VolumeRecord RequireReady() => RequireReady(_record);
+    /// <summary>Refuses everything while the record is not to be acted upon; the next call looks at it again.</summary>
+    private void ThrowIfRefused()
+    {
+        if (_refusal is not null)
+        {
+            DeactivateOnIdle();
+            throw new StorageException(_refusal.Code, _refusal.Message);
+        }
+    }
+
+    private VolumeRecord RequireReady()
+    {
+        ThrowIfRefused();
+        return RequireReady(_record);
+    }
 
     private VolumeRecord RequireReady(VolumeRecord? record) => record switch
     {

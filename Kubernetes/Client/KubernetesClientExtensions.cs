@@ -24,7 +24,7 @@ public static class KubernetesClientExtensions
     /// <summary>A client of its own, for programs without a service collection.</summary>
     /// <param name="options">Where the API server is, and how long a request may take.</param>
     /// <param name="time">Counts deadlines and waits.</param>
-    /// <param name="handlers">More handlers, between deadline and repeats.</param>
+    /// <param name="handlers">More handlers, next to the network; tests put faults there.</param>
     public static IKubernetes Create(
         KubernetesOptions options, TimeProvider time, params IReadOnlyList<DelegatingHandler> handlers)
     {
@@ -53,7 +53,7 @@ public static class KubernetesClientExtensions
             handler.KeepAlivePingTimeout = KubernetesOptions.PingTimeout;
         };
         return new k8s.Kubernetes(
-            configuration, [new DeadlineHandler(options.RequestTimeout, time), .. handlers, new ThrottlingHandler(time)]);
+            configuration, [new DeadlineHandler(options.RequestTimeout, time), new ThrottlingHandler(time), .. handlers]);
     }
 
     private static void Complete(KubernetesOptions options)

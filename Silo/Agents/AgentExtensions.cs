@@ -1,4 +1,5 @@
 using Carina.Grains.Agents;
+using Carina.Grains.Events;
 using Carina.Grains.Nodes;
 using Carina.Grains.Volumes;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -12,6 +13,7 @@ internal static class AgentExtensions
     {
         silo.AddGrainService<NodeAgent>();
         silo.Services.TryAddSingleton<ICrashPoints, NoCrashPoints>();
+        silo.Services.TryAddSingleton<IVolumeEvents, LoggedVolumeEvents>();
         silo.Services.AddSingleton<DiskAgent>();
         silo.Services.AddSingleton<NodeDirectory>();
         silo.Services.AddSingleton<INodeDirectory>(s => s.GetRequiredService<NodeDirectory>());

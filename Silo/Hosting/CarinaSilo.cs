@@ -43,6 +43,11 @@ public static class CarinaSilo
         ["--kubeconfig"] = "Carina:Kubeconfig",
         ["--namespace"] = "Carina:Namespace",
         ["--http-port"] = "Carina:HttpPort",
+        ["--webhook-port"] = "Carina:WebhookPort",
+        ["--webhook-service"] = "Carina:WebhookService",
+        ["--webhook-secret"] = "Carina:WebhookSecret",
+        ["--webhook-configuration"] = "Carina:WebhookConfiguration",
+        ["--cert-dir"] = "Carina:WebhookCertificates",
         ["--device-plugins"] = "Carina:DevicePluginDirectory",
     };
 
@@ -73,11 +78,13 @@ public static class CarinaSilo
         builder.UseOrleans(silo => ConfigureOrleans(silo, options));
         builder.AddNode(options);
         builder.AddCsi(options);
+        builder.AddWebhook(options);
         builder.WebHost.ListenHttp(options);
         configure?.Invoke(builder.Services);
         var app = builder.Build();
         app.UseListenerScope();
         app.MapCarinaCsi(RoleOf(options));
+        app.MapWebhook(options);
         app.MapHttp(options);
         return app;
     }

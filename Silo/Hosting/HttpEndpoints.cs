@@ -1,5 +1,6 @@
 using System.Net;
 using Carina.CsiGateway.Identity;
+using Carina.Webhook.Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Carina.Silo.Hosting;
@@ -25,11 +26,19 @@ internal static class HttpEndpoints
 
         // Alive: the process answers. It must not depend on others: restarting cures nobody else's fault.
         endpoints.MapGet("/healthz", () => "ok\n").OnlyOnPort(options.HttpPort);
-        endpoints.MapGet("/readyz", async (IReadiness readiness, CancellationToken cancellationToken) =>
-            await readiness.IsReadyAsync(cancellationToken)
-                ? Results.Text("ok\n")
-                : Results.Text("not ready: the disks have not been looked at yet\n", statusCode: StatusCodes.Status503ServiceUnavailable))
+        endpoints.MapGet("/readyz", async (HttpContext context) =>
+                await FindObstacleAsync(context) is { Length: > 0 } obstacle
+                    ? Results.Text($"not ready: {obstacle}\n", statusCode: StatusCodes.Status503ServiceUnavailable)
+                    : Results.Text("ok\n"))
             .OnlyOnPort(options.HttpPort);
         endpoints.MapPrometheusScrapingEndpoint("/metrics").OnlyOnPort(options.HttpPort);
+    }
+
+    private static async Task<string> FindObstacleAsync(HttpContext context)
+    {
+        var readiness = context.RequestServices.GetRequiredService<IReadiness>();
+        return await readiness.IsReadyAsync(context.RequestAborted)
+            ? context.RequestServices.GetService<IWebhookReadiness>()?.Obstacle ?? ""
+            : "The disks have not been looked at yet.";
     }
 }

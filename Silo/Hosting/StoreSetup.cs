@@ -1,5 +1,6 @@
 using Carina.Kubernetes.Client;
 using Carina.Kubernetes.Watching;
+using Carina.Silo.Events;
 using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
 using Carina.Silo.Nodes;
@@ -32,9 +33,11 @@ internal static class StoreSetup
             (kubernetes.Kubeconfig, kubernetes.Namespace) = (options.Kubeconfig, options.Namespace));
         services.AddKubernetesMembership();
         services.AddKubernetesStorage();
+        services.AddKubernetesEvents();
         if (options.Role == SiloRole.Controller)
         {
             services.AddKubernetesDeletionWatch();
+            services.AddKubernetesStorageAudit();
             services.AddSingleton<INodeLabels, ConfiguredNodeLabels>();
         }
         else

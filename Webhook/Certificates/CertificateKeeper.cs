@@ -49,7 +49,11 @@ internal sealed partial class CertificateKeeper : BackgroundService
         _options = options.Value;
         _names = NamesOf(_options, _options.Namespace.Length > 0 ? _options.Namespace : kubernetes.Value.Namespace);
         _logger = loggers.CreateLogger<CertificateKeeper>();
-        Watch(configuration.Source(), loggers);
+        if (_options.ConfigurationName.Length > 0)
+        {
+            Watch(configuration.Source(), loggers);
+        }
+
         if (store is CertificateSecret secret)
         {
             Watch(secret.Source(), loggers);

@@ -39,6 +39,11 @@ internal sealed class HookConfiguration(
     /// <summary>Reads what is published now; null when there is no such configuration.</summary>
     public async Task<PublishedAuthorities?> ReadAsync(CancellationToken stop)
     {
+        if (Name.Length == 0)
+        {
+            return null;
+        }
+
         V1MutatingWebhookConfiguration configuration;
         try
         {

@@ -52,7 +52,10 @@ public sealed class WebhookOptions
     /// <summary>Further names or addresses for certificates.</summary>
     public IReadOnlyList<string> ExtraNames { get; set; } = [];
 
-    /// <summary>Name of the MutatingWebhookConfiguration that gets our authority's certificate.</summary>
+    /// <summary>
+    /// Name of the MutatingWebhookConfiguration that gets our authority's certificate; empty where there is none, and only
+    /// the scheduler calls.
+    /// </summary>
     public string ConfigurationName { get; set; } = "carina-hook";
 
     /// <summary>Name of the Secret with certificate and keys.</summary>
@@ -95,6 +98,11 @@ public sealed class WebhookOptions
             (nameof(SecretName), SecretName),
         })
         {
+            if (setting == nameof(ConfigurationName) && value.Length == 0)
+            {
+                continue;
+            }
+
             if (value.Length is 0 or > 253 || !value.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '.'))
             {
                 throw new ArgumentException(

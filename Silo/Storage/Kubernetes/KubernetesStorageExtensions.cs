@@ -14,4 +14,12 @@ internal static class KubernetesStorageExtensions
         services.AddSingleton<IRecordStore<VolumeRecord>, LogicVolumeStore>();
         return services;
     }
+
+    /// <summary>The eye on LogicVolumes, for controllers; needs <see cref="AddKubernetesStorage"/>.</summary>
+    public static IServiceCollection AddKubernetesStorageAudit(this IServiceCollection services)
+    {
+        services.AddSingleton<LogicVolumeInspector>();
+        services.AddHostedService<LogicVolumeAudit>();
+        return services;
+    }
 }

@@ -1,5 +1,6 @@
 using Carina.Grains;
 using Carina.Kubernetes.Resources;
+using k8s.Models;
 
 namespace Carina.Silo.Storage.Kubernetes;
 
@@ -27,6 +28,16 @@ internal static class LogicVolumeNames
 
     /// <summary>The handle where none is written down.</summary>
     public static string DefaultHandle(string objectName) => CarinaNames.VolumePrefix + objectName;
+
+    /// <summary>What an event about a volume refers to.</summary>
+    public static V1ObjectReference Reference(string objectName, LogicVolume? item) => new()
+    {
+        ApiVersion = $"{CarinaApi.Group}/{CarinaApi.LogicVolumeVersion}",
+        Kind = CarinaApi.LogicVolumeKind,
+        Name = objectName,
+        Uid = item?.Metadata.Uid,
+        ResourceVersion = item?.Metadata.ResourceVersion,
+    };
 
     // A DNS-1123 subdomain (Kubernetes, "Object Names and IDs").
     private static bool IsObjectName(string name)

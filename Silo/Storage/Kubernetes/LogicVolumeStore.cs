@@ -228,17 +228,38 @@ internal sealed partial class LogicVolumeStore(IKubernetes client, TimeProvider 
         }
 
         using var deadline = new CancellationTokenSource(_publishTimeout, time);
+        var etag = ETagOf(item);
         try
         {
-            if (LogicVolumeStatusMapping.Apply(item, record, settlesFailure: true, time.GetUtcNow()))
+            // Until it is published, or a later write, which publishes itself, has come.
+            for (LogicVolume? current = item; current is not null && ETagOf(current) == etag;)
             {
-                await _objects.ReplaceStatusAsync(item, deadline.Token).ConfigureAwait(false);
+                if (!LogicVolumeStatusMapping.Apply(current, record, settlesFailure: true, time.GetUtcNow())
+                    || await TryReplaceStatusAsync(current, deadline.Token).ConfigureAwait(false))
+                {
+                    return;
+                }
+
+                current = await _objects.FindAsync(item.Metadata.Name, deadline.Token).ConfigureAwait(false);
             }
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
             // The next write, or the audit, says it again.
             LogNotPublished(item.Metadata.Name, exception.Describe());
+        }
+    }
+
+    private async Task<bool> TryReplaceStatusAsync(LogicVolume item, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _objects.ReplaceStatusAsync(item, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception exception) when (exception.IsConflict() || exception.IsNotFound())
+        {
+            return false;
         }
     }
 

@@ -132,6 +132,10 @@ internal sealed class MemoryPlacementGrain(MemoryCluster cluster) : IPlacementGr
 
     public Task<IReadOnlyList<NodeCapacity>> GetNodesAsync(CancellationToken cancellationToken) =>
         throw new NotSupportedException("The gateway needs sums only.");
+
+    public Task<IReadOnlyList<NodeCapacity>> GetNodesAsync(
+        Dictionary<string, List<string>> awaited, TimeSpan patience, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("The gateway needs sums only.");
 }
 
 internal sealed class MemoryNodeGrain(MemoryCluster cluster) : INodeGrain
@@ -141,6 +145,8 @@ internal sealed class MemoryNodeGrain(MemoryCluster cluster) : INodeGrain
         await cluster.EnterAsync(cancellationToken);
         return cluster.NodeCapacity;
     }
+
+    public Task<NodeCapacity> GetCapacityAsync(List<string> volumeIds, CancellationToken cancellationToken) => throw Unasked();
 
     public Task<ReservationResult> ReserveAsync(Reservation reservation, CancellationToken cancellationToken) => throw Unasked();
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Carina.Harness.Cluster;
@@ -16,11 +17,11 @@ internal static class LegacyObjects
     public static async Task ApplyLegacyAsync(this ControlPlane plane, string file)
     {
         await plane.ApplyAsync(PathOf(file));
-        var wanted = JsonNode.Parse(await plane.KubectlAsync(
-            "create", "--dry-run=client", "--output=json", "--filename", PathOf(file)))!;
-        foreach (var item in wanted["items"]?.AsArray() ?? [wanted.DeepClone()])
+        var wanted = await plane.KubectlAsync(
+            "create", "--dry-run=client", "--output=json", "--filename", PathOf(file));
+        foreach (var item in ReadAll(Encoding.UTF8.GetBytes(wanted)))
         {
-            if (item?["status"] is null)
+            if (item["status"] is null)
             {
                 continue;
             }
@@ -38,5 +39,18 @@ internal static class LegacyObjects
             await File.WriteAllTextAsync(body, present.ToJsonString(new JsonSerializerOptions()));
             await plane.KubectlAsync("replace", "--raw", path + "/status", "--filename", body);
         }
+    }
+
+    // kubectl writes one document after the other.
+    private static List<JsonNode> ReadAll(ReadOnlySpan<byte> text)
+    {
+        var documents = new List<JsonNode>();
+        var reader = new Utf8JsonReader(text, new JsonReaderOptions { AllowMultipleValues = true });
+        while (reader.Read())
+        {
+            documents.Add(JsonNode.Parse(ref reader)!);
+        }
+
+        return documents;
     }
 }
