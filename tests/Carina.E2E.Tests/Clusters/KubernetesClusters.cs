@@ -9,8 +9,10 @@ public sealed class KubernetesTruth : IAsyncDisposable
 {
     public const string Namespace = "kube-system";
 
-    private static readonly string _resources = Path.Combine(BuiltAssemblies.Root, "charts/carina-csi-driver/crds");
+    private static readonly string _chart = Path.Combine(BuiltAssemblies.Root, "charts/carina-csi-driver");
+    private static readonly string _resources = Path.Combine(_chart, "crds");
     private FakeNodes? _nodes;
+    private KubernetesStore? _store;
 
     private KubernetesTruth(ControlPlane plane) => Plane = plane;
 
@@ -34,6 +36,7 @@ public sealed class KubernetesTruth : IAsyncDisposable
                 await truth._nodes.AddAsync(new(node.Name) { RenewsLease = false }, cancellationToken);
             }
 
+            truth._store = await truth.MakeAccountsAsync(cancellationToken);
             return truth;
         }
         catch
@@ -43,8 +46,27 @@ public sealed class KubernetesTruth : IAsyncDisposable
         }
     }
 
-    /// <summary>For a cluster whose processes may do everything; least privilege has tests of its own.</summary>
-    public KubernetesStore Store => new(Plane.Kubeconfig(), Plane.Kubeconfig(), Namespace);
+    /// <summary>For processes that act as the chart's service accounts and have the chart's rights, no more.</summary>
+    public KubernetesStore Store => _store ?? throw new InvalidOperationException("The service accounts are not made.");
+
+    private async Task<KubernetesStore> MakeAccountsAsync(CancellationToken cancellationToken)
+    {
+        string[] parts = ["node/account", "node/rbac", "controller/account", "controller/rbac", "driver/events"];
+        var manifest = Path.Combine(Plane.Directory, "accounts.yaml");
+        await File.WriteAllTextAsync(
+            manifest,
+            await Plane.HelmAsync(
+            [
+                "template", "carina-csi-driver", _chart, "--namespace", Namespace,
+                .. parts.SelectMany(part => new[] { "--show-only", $"templates/{part}.yaml" }),
+            ]),
+            cancellationToken);
+        await Plane.ApplyAsync(manifest);
+        return new(
+            await Plane.ServiceAccountKubeconfigAsync(Namespace, "carina-csi-controller", cancellationToken),
+            await Plane.ServiceAccountKubeconfigAsync(Namespace, "carina-csi-node", cancellationToken),
+            Namespace);
+    }
 
     public async ValueTask DisposeAsync()
     {
