@@ -72,6 +72,25 @@ public sealed class LvmLegacyTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_take_over_that_was_cut_off_is_finished_by_the_next()
+    {
+        var first = await _lab.MakePoolAsync();
+        MakeThin();
+        _lab.CrashPoints.DieAt = "lvm.adopt.pool-tagged";
+        await Assert.ThrowsAsync<CrashException>(() => first.ExecuteAsync(_lab.Pool, [Adopt(Volume)], default));
+        _lab.CrashPoints.DieAt = null;
+        Assert.Contains("carina.pool-of=", _lab.Lvs("lv_tags")[ThinPool], StringComparison.Ordinal);
+        Assert.Equal("", _lab.Lvs("lv_tags")[Volume]);
+
+        var group = _lab.Group();
+        var second = _lab.MakeBackend(group);
+        Assert.Equal(Volume, Assert.Single(Assert.Single(await second.ScanAsync([group], default)).Unclaimed).Key.VolumeId);
+        await AdoptAsync(second);
+        await _lab.DoAsync(second, _lab.Delete(Volume));
+        Assert.Empty(_lab.Lvs());
+    }
+
+    [Fact]
     public async Task A_scan_shows_them_as_foreign_and_unclaimed()
     {
         var backend = await _lab.MakePoolAsync();
