@@ -163,6 +163,7 @@ public sealed class LvAttributesTests
         Assert.Equal(
             new VgAttributes
             {
+                Text = "wz--n-",
                 Writable = true,
                 Resizable = true,
                 Exported = false,
@@ -174,6 +175,7 @@ public sealed class LvAttributesTests
         Assert.Equal(
             new VgAttributes
             {
+                Text = "r-xpls",
                 Writable = false,
                 Resizable = false,
                 Exported = true,
