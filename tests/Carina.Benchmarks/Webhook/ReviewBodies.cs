@@ -34,7 +34,7 @@ internal static class ReviewBodies
                 containers = Enumerable.Range(0, 2).Select(c => new
                 {
                     name = $"c{c}",
-                    image = "registry.internal/mysql:8.0.36",
+                    image = "example/mysql:8.0.36",
                     env = Enumerable.Range(0, 25).Select(e => new { name = $"VARIABLE_{e}", value = $"value of variable {e}" }),
                     resources = new { requests = new { cpu = "500m", memory = "1Gi" }, limits = new { memory = "1Gi" } },
                     volumeMounts = Enumerable.Range(0, 3).Select(m => new { name = $"data{m}", mountPath = $"/data/{m}" }),

@@ -158,7 +158,8 @@ public sealed class FileCrashCluster() : CrashCluster(StoragePolicy.File);
 
 public sealed class LvmCrashCluster() : CrashCluster(StoragePolicy.Lvm);
 
-public sealed class FileCrashTests(FileCrashCluster fixture) : CrashTests(fixture), IClassFixture<FileCrashCluster>
+/// <summary>Every step of policy FILE.</summary>
+public abstract class FilePolicyCrashTests(CrashCluster fixture) : CrashTests(fixture)
 {
     public static TheoryData<string> CreatePoints => [.. CrashPointCatalog.Find("create", StoragePolicy.File)];
 
@@ -177,7 +178,10 @@ public sealed class FileCrashTests(FileCrashCluster fixture) : CrashTests(fixtur
     [Theory]
     [MemberData(nameof(DeletePoints))]
     public Task Deletion_survives_a_crash_at(string point) => DeleteAsync(point);
+}
 
+public sealed class FileCrashTests(FileCrashCluster fixture) : FilePolicyCrashTests(fixture), IClassFixture<FileCrashCluster>
+{
     [Fact]
     public void Every_step_belongs_to_an_operation()
     {
@@ -234,23 +238,4 @@ public sealed class KubernetesCrashCluster() : CrashCluster(StoragePolicy.File)
 }
 
 public sealed class KubernetesCrashTests(KubernetesCrashCluster fixture)
-    : CrashTests(fixture), IClassFixture<KubernetesCrashCluster>
-{
-    public static TheoryData<string> CreatePoints => [.. CrashPointCatalog.Find("create", StoragePolicy.File)];
-
-    public static TheoryData<string> ExpandPoints => [.. CrashPointCatalog.Find("expand", StoragePolicy.File)];
-
-    public static TheoryData<string> DeletePoints => [.. CrashPointCatalog.Find("delete", StoragePolicy.File)];
-
-    [Theory]
-    [MemberData(nameof(CreatePoints))]
-    public Task Creation_survives_a_crash_at(string point) => CreateAsync(point);
-
-    [Theory]
-    [MemberData(nameof(ExpandPoints))]
-    public Task Expansion_survives_a_crash_at(string point) => ExpandAsync(point);
-
-    [Theory]
-    [MemberData(nameof(DeletePoints))]
-    public Task Deletion_survives_a_crash_at(string point) => DeleteAsync(point);
-}
+    : FilePolicyCrashTests(fixture), IClassFixture<KubernetesCrashCluster>;

@@ -154,6 +154,3 @@ public sealed class FileLifeTests(ThreeFileNodes fixture) : LifeTests(fixture);
 [Collection(LvmCollection.Name)]
 [Trait(Kernel.Trait, Kernel.DeviceMapper)]
 public sealed class LvmLifeTests(ThreeLvmNodes fixture) : LifeTests(fixture);
-
-[Collection(KubernetesCollection.Name)]
-public sealed class KubernetesLifeTests(ThreeKubernetesNodes fixture) : LifeTests(fixture);
