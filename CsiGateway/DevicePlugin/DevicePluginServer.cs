@@ -2,10 +2,7 @@ using System.Net.Sockets;
 using Carina.CsiGateway.DevicePlugin.Protocol;
 using Carina.CsiGateway.Transport.Sockets;
 using Grpc.Net.Client;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Carina.CsiGateway.DevicePlugin;
@@ -15,19 +12,14 @@ internal sealed class DevicePluginServer : IAsyncDisposable
 {
     private const string ProtocolVersion = "v1beta1";
     private static readonly TimeSpan _registerTimeout = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan _stopTimeout = TimeSpan.FromSeconds(3);
 
-    private readonly WebApplication _app;
+    private readonly SocketServer _server;
     private readonly TimeProvider _time;
-    private readonly FileIdentity? _identity;
 
-    private DevicePluginServer(WebApplication app, string path, string resource, GroupDevices devices, TimeProvider time)
-    {
-        (_app, Path, Resource, Devices, _time) = (app, path, resource, devices, time);
-        _identity = FileIdentity.Of(path);
-    }
+    private DevicePluginServer(SocketServer server, string resource, GroupDevices devices, TimeProvider time) =>
+        (_server, Resource, Devices, _time) = (server, resource, devices, time);
 
-    public string Path { get; }
+    public string Path => _server.Path;
 
     /// <summary>Name of the resource, such as <c>carina.storage.io/carina-vg-ssd</c>.</summary>
     public string Resource { get; }
@@ -41,33 +33,17 @@ internal sealed class DevicePluginServer : IAsyncDisposable
     public static async Task<DevicePluginServer> StartAsync(
         string path, string resource, GroupDevices devices, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ListenCsiSocket(path);
-        builder.Services
-            .AddSingleton(loggers)
-            .AddSingleton(time)
-            .AddSingleton<IHostLifetime, OwnedLifetime>()
-            .AddSingleton(devices)
-            .AddSingleton<DevicePluginService>()
-            .AddRoutingCore()
-            .AddGrpc();
-        var app = builder.Build();
-        try
-        {
-            app.UseRouting();
-            app.MapGrpcService<DevicePluginService>();
-            await app.StartAsync(cancellationToken).ConfigureAwait(false);
-            return new DevicePluginServer(app, path, resource, devices, time);
-        }
-        catch
-        {
-            await app.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
+        var server = await SocketServer.StartAsync<DevicePluginService>(
+            path,
+            time,
+            loggers,
+            services => services.AddSingleton(devices).AddSingleton<DevicePluginService>(),
+            cancellationToken).ConfigureAwait(false);
+        return new DevicePluginServer(server, resource, devices, time);
     }
 
     /// <summary>False once the kubelet, which empties its directory when it starts, has removed the socket.</summary>
-    public bool IsInPlace() => _identity is not null && FileIdentity.Of(Path) == _identity;
+    public bool IsInPlace() => _server.IsInPlace();
 
     /// <summary>Offers the resource to the kubelet that listens at this socket.</summary>
     public async Task RegisterAsync(string kubelet, CancellationToken cancellationToken)
@@ -104,10 +80,5 @@ internal sealed class DevicePluginServer : IAsyncDisposable
         RegisteredWith = identity;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        using var deadline = new CancellationTokenSource(_stopTimeout, _time);
-        await _app.StopAsync(deadline.Token).ConfigureAwait(false);
-        await _app.DisposeAsync().ConfigureAwait(false);
-    }
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
 }
