@@ -105,23 +105,34 @@ public sealed class LogicVolumeStoreTests(KubernetesStorageFixture fixture) : Re
         var (store, record) = (NewStore(), SampleRecords.Volume(Id));
         var etag = await store.WriteAsync(Id, record, null, default);
         using var stop = new CancellationTokenSource();
-        var editor = Task.Run(async () =>
+        var editor = EditAsync(stop.Token);
+        try
         {
-            for (var i = 0; !stop.IsCancellationRequested; i++)
+            for (var i = 1; i <= 20; i++)
             {
-                await Plane.Admin.CustomObjects.PatchClusterCustomObjectAsync<LogicVolume>(
-                    new k8s.Models.V1Patch("""{"metadata":{"labels":{"n":"#"}}}""".Replace("#", $"{i}", StringComparison.Ordinal), k8s.Models.V1Patch.PatchType.MergePatch),
-                    CarinaApi.Group, CarinaApi.LogicVolumeVersion, CarinaApi.LogicVolumePlural, Name1);
+                etag = await store.WriteAsync(Id, SampleRecords.Volume(Id, i), etag, default);
             }
-        });
-        for (var i = 1; i <= 20; i++)
+        }
+        finally
         {
-            etag = await store.WriteAsync(Id, SampleRecords.Volume(Id, i), etag, default);
+            await stop.CancelAsync();
+            await editor;
         }
 
-        await stop.CancelAsync();
-        await editor;
         AssertSame(SampleRecords.Volume(Id, 20), (await store.ReadAsync(Id, default))!.Value);
+    }
+
+    /// <summary>Labels the volume over and over: some hundred times a second, which leaves a writer its turn.</summary>
+    private async Task EditAsync(CancellationToken stop)
+    {
+        for (var i = 0; !stop.IsCancellationRequested; i++)
+        {
+            await Plane.Admin.CustomObjects.PatchClusterCustomObjectAsync<LogicVolume>(
+                new k8s.Models.V1Patch("""{"metadata":{"labels":{"n":"#"}}}""".Replace("#", $"{i}", StringComparison.Ordinal), k8s.Models.V1Patch.PatchType.MergePatch),
+                CarinaApi.Group, CarinaApi.LogicVolumeVersion, CarinaApi.LogicVolumePlural, Name1,
+                cancellationToken: CancellationToken.None);
+            await Task.Delay(TimeSpan.FromMilliseconds(8), stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     [Fact]
