@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Carina.Harness.Cluster;
 using Carina.Harness.Sidecars;
 using Csi.V1;
@@ -12,7 +13,8 @@ public abstract class ClusterTest(ClusterFixture fixture) : IAsyncLifetime
 {
     protected const long MiB = 1L << 20;
 
-    private readonly HashSet<string> _handles = [];
+    // Claims are made side by side.
+    private readonly ConcurrentBag<string> _handles = [];
 
     protected EmbeddedCluster Cluster => fixture.Cluster;
 
@@ -34,7 +36,7 @@ public abstract class ClusterTest(ClusterFixture fixture) : IAsyncLifetime
             await Cluster.ClearKubeletsAsync();
         }
 
-        foreach (var handle in _handles)
+        foreach (var handle in _handles.Distinct())
         {
             await Controller.DeleteVolumeAsync(new() { VolumeId = handle }, cancellationToken: CancellationToken.None);
         }
