@@ -47,6 +47,8 @@ public sealed class RoleTests(ChartFixture fixture)
         { Controller, "get list watch", "storageclasses.storage.k8s.io", Cluster },
         { Controller, "get list watch", "csinodes.storage.k8s.io", Cluster },
         { Controller, "get list watch", "volumeattributesclasses.storage.k8s.io", Cluster },
+        // Volumes that are published by the controller are deleted only after they are let go of: csi-provisioner looks.
+        { Controller, "get list watch", "volumeattachments.storage.k8s.io", Cluster },
         { Controller, "create get list watch update patch delete", "csistoragecapacities.storage.k8s.io", Home },
         { Controller, "get", "replicasets.apps", Home },
         { Controller, "create patch", "events", "kube-public" },
