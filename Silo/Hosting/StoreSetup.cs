@@ -4,6 +4,7 @@ using Carina.Kubernetes.Watching;
 using Carina.Silo.Events;
 using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
+using Carina.Silo.Membership.Patience;
 using Carina.Silo.Nodes;
 using Carina.Silo.Storage;
 using Carina.Silo.Storage.Kubernetes;
@@ -23,7 +24,7 @@ internal static class StoreSetup
         else
         {
             builder.Services.AddEmbeddedStorage(options.StateFile);
-            builder.Services.AddSingleton<IMembershipTable, DocumentMembershipTable>();
+            builder.Services.AddPatientMembershipTable(p => ActivatorUtilities.CreateInstance<DocumentMembershipTable>(p));
             builder.Services.AddSingleton<INodeLabels, ConfiguredNodeLabels>();
         }
     }

@@ -14,6 +14,8 @@ internal sealed record SiloSpec(string Kubeconfig, string Namespace, string Clus
 {
     public int GatewayPort { get; init; }
 
+    public string Address { get; init; } = "127.0.0.1";
+
     public string PodName { get; init; } = "";
 
     public string PodUid { get; init; } = "";
@@ -60,7 +62,7 @@ internal static class SiloHost
     {
         silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (spec.ClusterId, "carina"));
         silo.Configure<SiloOptions>(options => options.SiloName = spec.Name);
-        silo.ConfigureEndpoints(IPAddress.Loopback, spec.Port, spec.GatewayPort);
+        silo.ConfigureEndpoints(IPAddress.Parse(spec.Address), spec.Port, spec.GatewayPort);
         silo.Configure<GrainDirectoryOptions>(directory => directory.CacheSize = 1024);
         silo.Configure<ClusterMembershipOptions>(membership =>
         {

@@ -10,12 +10,19 @@ namespace Carina.Silo.Membership.Kubernetes;
 /// Membership documents in the Kubernetes API: one <see cref="OrleansMembership"/> for version and rows, compared and
 /// swapped by its resourceVersion, and one Lease per silo for its heartbeat, which therefore never touches the table.
 /// </summary>
-internal sealed class KubernetesMembershipDocuments(
+internal sealed partial class KubernetesMembershipDocuments(
     IKubernetes client,
     IOptions<KubernetesOptions> kubernetes,
     IOptions<KubernetesMembershipOptions> options,
-    IOptions<ClusterMembershipOptions> membership) : IMembershipDocuments
+    IOptions<ClusterMembershipOptions> membership,
+    TimeProvider time,
+    ILogger<KubernetesMembershipDocuments> logger) : IMembershipDocuments
 {
+    /// <summary>An API server that just started does not know the roles yet and forbids everything.</summary>
+    private const int AttemptsWithoutRoles = 30;
+
+    private static readonly TimeSpan _pause = TimeSpan.FromSeconds(2);
+
     private readonly MembershipFailures _failures = new(kubernetes.Value.Namespace);
 
     // Labels and annotations are others'; a replacement has to repeat them. Read before every write anyway.
@@ -26,6 +33,16 @@ internal sealed class KubernetesMembershipDocuments(
     public async Task EnsureAsync(string clusterId, CancellationToken cancellationToken)
     {
         ClusterIds.Validate(clusterId);
+
+        // A node boots before its network does. A process that ended for it would be started again later and later.
+        for (var attempt = 1; !await TryEnsureAsync(clusterId, attempt, cancellationToken); attempt++)
+        {
+            await Task.Delay(_pause, time, cancellationToken);
+        }
+    }
+
+    private async Task<bool> TryEnsureAsync(string clusterId, int attempt, CancellationToken cancellationToken)
+    {
         try
         {
             if (await FindAsync(clusterId, cancellationToken) is null)
@@ -35,16 +52,29 @@ internal sealed class KubernetesMembershipDocuments(
                     OrleansMembership.Plural, fieldManager: HeartbeatLease.FieldManager,
                     cancellationToken: cancellationToken);
             }
+
+            return true;
         }
         catch (Exception exception) when (exception.IsConflict())
         {
             // Another silo was first.
+            return true;
+        }
+        catch (Exception exception) when (
+            (exception.IsUnreachable() || (exception.IsForbidden() && attempt is > 1 and < AttemptsWithoutRoles))
+            && !cancellationToken.IsCancellationRequested)
+        {
+            LogWaiting(attempt, exception.Describe());
+            return false;
         }
         catch (Exception exception) when (_failures.Explain(exception, "make", clusterId) is { } explained)
         {
             throw explained;
         }
     }
+
+    [LoggerMessage(1, LogLevel.Warning, "Cannot join the cluster yet (attempt {Attempt}); tries again: {Reason}")]
+    private partial void LogWaiting(int attempt, string reason);
 
     public async Task<MembershipSnapshot> ReadAsync(string clusterId, CancellationToken cancellationToken)
     {

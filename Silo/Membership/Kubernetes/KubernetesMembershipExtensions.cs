@@ -1,5 +1,6 @@
 using Carina.Kubernetes.Client;
 using Carina.Kubernetes.Watching;
+using Carina.Silo.Membership.Patience;
 using k8s;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -18,7 +19,7 @@ internal static class KubernetesMembershipExtensions
         this IServiceCollection services, Action<KubernetesMembershipOptions>? configure = null)
     {
         services.AddMembershipObject(configure);
-        services.AddSingleton<IMembershipTable>(provider => new DocumentMembershipTable(
+        services.AddPatientMembershipTable(provider => new DocumentMembershipTable(
             provider.GetRequiredService<IMembershipDocuments>(),
             provider.GetRequiredService<IOptions<ClusterOptions>>(),
             provider.GetRequiredService<IOptions<KubernetesMembershipOptions>>().Value.PodIn(

@@ -4,6 +4,7 @@ using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
 using k8s;
 using k8s.Models;
+using Microsoft.Extensions.Logging.Abstractions;
 using Orleans.Configuration;
 
 namespace Carina.Silo.Tests.Membership.Kubernetes;
@@ -65,7 +66,9 @@ public sealed class MembershipApi : IAsyncLifetime
         client,
         Microsoft.Extensions.Options.Options.Create(Options()),
         Microsoft.Extensions.Options.Options.Create(options ?? new KubernetesMembershipOptions()),
-        Microsoft.Extensions.Options.Options.Create(new ClusterMembershipOptions()));
+        Microsoft.Extensions.Options.Options.Create(new ClusterMembershipOptions()),
+        TimeProvider.System,
+        NullLogger<KubernetesMembershipDocuments>.Instance);
 
     internal IMembershipTable Table(IKubernetes client, string cluster, KubernetesMembershipOptions? options = null) =>
         new DocumentMembershipTable(

@@ -1,10 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
 using Carina.Harness.Kubernetes;
-using Carina.Harness.Processes;
 using Carina.Kubernetes.Client;
-using Carina.MembershipSilo;
-using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -90,51 +86,6 @@ public sealed class SiloHostTests(MembershipApi api, ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task A_frozen_silo_is_declared_dead_and_ends_when_it_wakes()
-    {
-        const int Silos = 5;
-        var id = "test-" + Guid.NewGuid().ToString("N")[..12];
-        using var client = api.Client();
-        var documents = api.Documents(client);
-        await documents.EnsureAsync(id, Stop);
-        var processes = new List<SiloProcess>();
-        try
-        {
-            for (var i = 1; i <= Silos; i++)
-            {
-                processes.Add(StartProcess(id, $"node{i}"));
-            }
-
-            await WaitForRowsAsync(documents, id, rows => rows.Count(r => r.Status == nameof(SiloStatus.Active)) == Silos);
-            // Probes are under way.
-            await Task.Delay(TimeSpan.FromSeconds(10), Stop);
-
-            var victim = processes[^1];
-            victim.Freeze();
-            var clock = Stopwatch.StartNew();
-            var rows = await WaitForRowsAsync(documents, id, rows => rows.Any(r => r.Status == nameof(SiloStatus.Dead)));
-            output.WriteLine(
-                $"frozen silo declared dead after {clock.Elapsed.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s");
-            Assert.Equal(victim.Name, rows.Single(r => r.Status == nameof(SiloStatus.Dead)).SiloName);
-            Assert.Equal(Silos - 1, rows.Count(r => r.Status == nameof(SiloStatus.Active)));
-
-            victim.Thaw();
-            clock.Restart();
-            await SeeAsync("the dead one to end", () => victim.HasExited);
-            output.WriteLine($"ended {clock.Elapsed.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s after it woke");
-            Assert.All(processes.SkipLast(1), p => Assert.False(p.HasExited));
-        }
-        finally
-        {
-            foreach (var process in processes)
-            {
-                await process.KillAsync(CancellationToken.None);
-                await process.DisposeAsync();
-            }
-        }
-    }
-
-    [Fact]
     public async Task A_client_finds_its_gateways_and_follows_them()
     {
         await using var cluster = new SiloCluster(api);
@@ -212,28 +163,6 @@ public sealed class SiloHostTests(MembershipApi api, ITestOutputHelper output)
             cluster => (cluster.ClusterId, cluster.ServiceId) = (id, "carina")));
         builder.Services.AddKubernetesGateways();
         return builder.Build();
-    }
-
-    private SiloProcess StartProcess(string cluster, string name) => SiloProcess.Start(
-        name,
-        typeof(SiloSpec).Assembly.Location,
-        [
-            api.Plane.Kubeconfig(MembershipApi.SiloUser), MembershipApi.Namespace, cluster, name,
-            SiloCluster.FreePort().ToString(CultureInfo.InvariantCulture),
-        ],
-        new Dictionary<string, string>(),
-        Path.Combine(api.Plane.LogDirectory, $"{cluster}-{name}.log"));
-
-    private static async Task<List<MembershipRow>> WaitForRowsAsync(
-        KubernetesMembershipDocuments documents, string id, Func<List<MembershipRow>, bool> isRight)
-    {
-        var table = await Eventually.ReadAsync(
-            "rows",
-            async () => (await documents.ReadAsync(id, Stop)).Document.Rows.Values.ToList(),
-            isRight,
-            Stop,
-            TimeSpan.FromMinutes(3));
-        return table;
     }
 
     private static Task<bool> SeeAsync(string what, Func<bool> isRight) =>
