@@ -8,28 +8,40 @@ namespace Carina.Grains.Agents;
 [Alias("carina.INodeAgent")]
 public interface INodeAgent : IGrainService
 {
+    /// <summary>
+    /// How long a caller waits: a command may stand behind others in its pool's queue. Orleans' default for services is
+    /// 30 seconds; the sidecars wait for 150.
+    /// </summary>
+    const string Patience = "00:01:30";
+
     /// <inheritdoc cref="INodeExecutor.CreateAsync"/>
     [Alias("Create")]
+    [ResponseTimeout(Patience)]
     Task<DiskVolume> CreateAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="INodeExecutor.ExpandAsync"/>
     [Alias("Expand")]
+    [ResponseTimeout(Patience)]
     Task<DiskVolume> ExpandAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="INodeExecutor.DeleteAsync"/>
     [Alias("Delete")]
+    [ResponseTimeout(Patience)]
     Task DeleteAsync(DiskVolumeKey key, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="INodeExecutor.AdoptAsync"/>
     [Alias("Adopt")]
+    [ResponseTimeout(Patience)]
     Task<DiskVolume> AdoptAsync(DiskVolumeKey key, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="INodeExecutor.TuneAsync"/>
     [Alias("Tune")]
+    [ResponseTimeout(Patience)]
     Task TuneAsync(
         DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken);
 
     /// <summary>Tells the node's ledger again what the disk has, after looking afresh.</summary>
     [Alias("Rescan")]
+    [ResponseTimeout(Patience)]
     Task<NodeReport> RescanAsync(CancellationToken cancellationToken);
 }

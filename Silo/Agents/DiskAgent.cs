@@ -20,6 +20,7 @@ internal sealed partial class DiskAgent(
     ICrashPoints crash,
     INodeLabels labels,
     IOptions<SiloOptions> options,
+    TimeProvider time,
     ILogger<DiskAgent> logger) : IAsyncDisposable
 {
     private readonly ImmutableDictionary<PoolPolicy, IPoolBackend> _backends = backends.ToImmutableDictionary(b => b.Policy);
@@ -139,7 +140,7 @@ internal sealed partial class DiskAgent(
             await _scanned.Task.WaitAsync(cancellationToken);
             RefuseOldGeneration(command.Key);
             var backend = BackendOf(command.Key.Pool);
-            var queue = _queues.GetOrAdd(command.Key.Pool, pool => new PoolQueue(pool, backend, Note));
+            var queue = _queues.GetOrAdd(command.Key.Pool, pool => new PoolQueue(pool, backend, Note, time));
             return await queue.RunAsync(command, cancellationToken);
         }
         finally

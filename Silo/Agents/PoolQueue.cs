@@ -13,22 +13,32 @@ namespace Carina.Silo.Agents;
 /// </summary>
 internal sealed class PoolQueue : IAsyncDisposable
 {
-    /// <summary>Longest batch; bounds how long one command waits for its neighbours.</summary>
     private const int MaxBatch = 16;
+    private const int FirstBatch = 4;
+
+    /// <summary>
+    /// How long a batch may take. Its commands are answered together, so one must never take as long as callers wait:
+    /// where commands are slow (an overloaded node, a dying disk), fewer go into one.
+    /// </summary>
+    private static readonly TimeSpan _longestBatch = TimeSpan.FromSeconds(5);
 
     private readonly string _pool;
     private readonly IPoolBackend _backend;
     private readonly Action<PoolCommand, PoolCommandOutcome> _done;
+    private readonly TimeProvider _time;
     private readonly Channel<Entry> _entries = Channel.CreateUnbounded<Entry>(new() { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _worker;
+    private int _batchSize = FirstBatch;
 
     /// <param name="pool">The pool's name.</param>
     /// <param name="backend">What does the work.</param>
     /// <param name="done">Told of each outcome before the caller is.</param>
-    public PoolQueue(string pool, IPoolBackend backend, Action<PoolCommand, PoolCommandOutcome> done)
+    /// <param name="time">Measures how long batches take.</param>
+    public PoolQueue(
+        string pool, IPoolBackend backend, Action<PoolCommand, PoolCommandOutcome> done, TimeProvider time)
     {
-        (_pool, _backend, _done) = (pool, backend, done);
+        (_pool, _backend, _done, _time) = (pool, backend, done, time);
         using (ExecutionContext.SuppressFlow())
         {
             _worker = Task.Run(RunAsync);
@@ -65,7 +75,7 @@ internal sealed class PoolQueue : IAsyncDisposable
         {
             var batch = new List<Entry>();
             var volumes = new HashSet<string>(StringComparer.Ordinal);
-            while (batch.Count < MaxBatch && _entries.Reader.TryPeek(out var next))
+            while (batch.Count < _batchSize && _entries.Reader.TryPeek(out var next))
             {
                 // Two commands for one volume are never in one batch: the second must see what the first did.
                 if (!next.Withdrawn.IsCancellationRequested && !volumes.Add(next.Command.Key.VolumeId))
@@ -86,7 +96,10 @@ internal sealed class PoolQueue : IAsyncDisposable
 
             if (batch.Count > 0)
             {
+                var started = _time.GetTimestamp();
                 await RunBatchAsync(batch);
+                var each = _time.GetElapsedTime(started) / batch.Count;
+                _batchSize = (int)Math.Clamp(_longestBatch / (each + TimeSpan.FromMilliseconds(1)), 1, MaxBatch);
             }
         }
     }

@@ -3,6 +3,7 @@ using Carina.Grains.Configuration;
 using Carina.Grains.Errors;
 using Carina.Silo.Agents;
 using Carina.Silo.Backends;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Carina.Silo.Tests.Agents;
 
@@ -12,7 +13,34 @@ public sealed class PoolQueueTests : IAsyncDisposable
     private readonly List<PoolCommand> _noted = [];
     private readonly PoolQueue _queue;
 
-    public PoolQueueTests() => _queue = new PoolQueue("pool", _backend, (command, _) => _noted.Add(command));
+    private readonly FakeTimeProvider _time = new();
+
+    public PoolQueueTests() => _queue = new PoolQueue("pool", _backend, (command, _) => _noted.Add(command), _time);
+
+    [Fact]
+    public async Task Where_commands_are_slow_fewer_share_a_batch_and_more_where_they_are_fast()
+    {
+        _backend.EachTakes = () => _time.Advance(TimeSpan.FromSeconds(3));
+        var first = Create("x");
+        await _backend.Entered.WaitAsync();
+        var slow = Enumerable.Range(0, 3).Select(i => Create($"slow{i}")).ToArray();
+        _backend.Gate.Release(4);
+        await Task.WhenAll(slow.Prepend(first));
+
+        _backend.EachTakes = () => { };
+        _backend.Gate.Release(1);
+        await Create("y");
+        var next = Create("z");
+        for (var batch = 0; batch < 5; batch++)
+        {
+            await _backend.Entered.WaitAsync();
+        }
+
+        var fast = Enumerable.Range(0, 16).Select(i => Create($"fast{i}")).ToArray();
+        _backend.Gate.Release(10);
+        await Task.WhenAll(fast.Prepend(next));
+        Assert.Equal([1, 1, 1, 1, 1, 1, 16], _backend.Batches.Select(b => b.Count));
+    }
 
     [Fact]
     public async Task What_gathers_while_a_batch_runs_goes_into_the_next()
@@ -112,12 +140,19 @@ public sealed class PoolQueueTests : IAsyncDisposable
 
         public bool ThrowOnce { get; set; }
 
+        public Action EachTakes { get; set; } = () => { };
+
         public async Task<IReadOnlyList<PoolCommandOutcome>> ExecuteAsync(
             string pool, IReadOnlyList<PoolCommand> commands, CancellationToken cancellationToken)
         {
             Batches.Add([.. commands.Select(c => c.Key.VolumeId)]);
             Entered.Release();
             await Gate.WaitAsync(CancellationToken.None);
+            foreach (var _ in commands)
+            {
+                EachTakes();
+            }
+
             if (ThrowOnce)
             {
                 ThrowOnce = false;
