@@ -5,6 +5,7 @@ using Carina.Grains.Configuration;
 using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
 using Carina.Silo.Backends;
+using Carina.Silo.Fencing;
 using Carina.Silo.Nodes;
 using Microsoft.Extensions.Options;
 
@@ -19,9 +20,10 @@ internal sealed partial class DiskAgent(
     ICarinaConfigSource config,
     ICrashPoints crash,
     INodeLabels labels,
+    FencedVolumes fenced,
     IOptions<SiloOptions> options,
     TimeProvider time,
-    ILogger<DiskAgent> logger) : IAsyncDisposable
+    ILogger<DiskAgent> logger) : ICommandsUnderWay, IAsyncDisposable
 {
     private readonly ImmutableDictionary<PoolPolicy, IPoolBackend> _backends = backends.ToImmutableDictionary(b => b.Policy);
     private readonly ConcurrentDictionary<string, PoolQueue> _queues = new(StringComparer.Ordinal);
@@ -118,6 +120,8 @@ internal sealed partial class DiskAgent(
         crash.Reached("agent.delete.done", key.VolumeId);
     }
 
+    public Task WhenNoneRuns(string volumeId) => Task.WhenAll(_queues.Values.Select(queue => queue.WhenNoneRuns(volumeId)));
+
     public async ValueTask DisposeAsync()
     {
         foreach (var queue in _queues.Values)
@@ -127,6 +131,10 @@ internal sealed partial class DiskAgent(
 
         _scanning.Dispose();
     }
+
+    // A fenced volume may be removed, but nothing that would bring its device back to life.
+    private StorageException? Refuse(PoolCommand command) =>
+        command.Kind == PoolCommandKind.Delete ? null : fenced.FindRefusal(command.Key);
 
     private bool AppliesHere(DiskGroup group) =>
         group.NodeLabel.Length == 0 || _labels.ContainsKey(group.NodeLabel);
@@ -140,7 +148,7 @@ internal sealed partial class DiskAgent(
             await _scanned.Task.WaitAsync(cancellationToken);
             RefuseOldGeneration(command.Key);
             var backend = BackendOf(command.Key.Pool);
-            var queue = _queues.GetOrAdd(command.Key.Pool, pool => new PoolQueue(pool, backend, Note, time));
+            var queue = _queues.GetOrAdd(command.Key.Pool, pool => new PoolQueue(pool, backend, Note, time, Refuse));
             return await queue.RunAsync(command, cancellationToken);
         }
         finally

@@ -108,6 +108,9 @@ internal sealed class SafePath : IDisposable
     /// <exception cref="StorageException">FailedPrecondition while processes use it.</exception>
     public Task UnmountAsync(MountCalls calls) => calls.UnmountAsync(_parent, Name, RealPath);
 
+    /// <summary>Takes the topmost mount on the name away from here, even while processes use it.</summary>
+    public Task DetachAsync(MountCalls calls) => calls.DetachAsync(_parent, Name, RealPath);
+
     /// <summary>
     /// Removes exactly this name if it is an empty directory or an empty file with nothing mounted on it. Nothing is
     /// success.
