@@ -26,7 +26,7 @@ internal static partial class FileSystemShutdown
         var stopped = false;
         foreach (var (path, mount) in mounts)
         {
-            using var root = OpenRoot(path, mount, device, out var isDead);
+            using var root = OpenRoot(path, mount, out var isDead);
             var flags = NoLogFlush;
             stopped |= isDead || (root is not null && Libc.Ioctl(root, Shutdown, ref flags) == 0);
             if (stopped)
@@ -44,7 +44,7 @@ internal static partial class FileSystemShutdown
     {
         foreach (var (path, mount) in MountsOf(device).Where(found => !found.Mount.IsReadOnly))
         {
-            using var root = OpenRoot(path, mount, device, out _);
+            using var root = OpenRoot(path, mount, out _);
             if (root is null)
                 continue;
 
@@ -87,21 +87,16 @@ internal static partial class FileSystemShutdown
 
     private static string NamespaceOf(string process) => new FileInfo($"/proc/{process}/ns/mnt").LinkTarget ?? "";
 
-    // Something else may be mounted over it; then its root's file system is not this one. A file system that was stopped
-    // before (xfs) lets nobody open anything.
-    private static SafeFileHandle? OpenRoot(string path, MountEntry mount, DeviceNumber device, out bool isDead)
+    // Something else may be mounted over it. A file system that was stopped before (xfs) lets nobody open anything.
+    private static SafeFileHandle? OpenRoot(string path, MountEntry mount, out bool isDead)
     {
         var root = LinuxFile.TryOpen(null, path, OpenFlags.NonBlocking | OpenFlags.NoFollow, out var errno);
         isDead = root is null && errno == Errno.EIO;
-        if (root is not null
-            && (LinuxFile.TryStatus(root, out errno) is not { } status || (status.Device != device && status.Device != mount.Device)))
-        {
-            isDead = errno == Errno.EIO;
-            root.Dispose();
-            return null;
-        }
+        if (root is null || SafePath.MountIdOf(root) == mount.Id)
+            return root;
 
-        return root;
+        root.Dispose();
+        return null;
     }
 
     // A null pointer means now.

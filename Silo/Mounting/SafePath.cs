@@ -155,8 +155,9 @@ internal sealed class SafePath : IDisposable
         StorageErrorCode.FailedPrecondition,
         $"{RealPath} is left alone: {reason}. Look at what is there and move it away by hand.");
 
+    /// <summary>The mount that a handle is on, in whatever mount namespace.</summary>
     // proc(5), /proc/[pid]/fdinfo: works for handles on names, on every kernel, and does no I/O.
-    private static int MountIdOf(SafeFileHandle file)
+    internal static int MountIdOf(SafeFileHandle file)
     {
         const string field = "mnt_id:";
         var line = File.ReadLines($"/proc/self/fdinfo/{file.DangerousGetHandle()}")

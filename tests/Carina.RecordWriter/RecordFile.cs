@@ -44,7 +44,12 @@ public sealed unsafe partial class RecordFile
     private readonly byte* _record;
     private readonly byte* _mapping;
 
-    private RecordFile(int file, byte* record, byte* mapping) => (_file, _record, _mapping) = (file, record, mapping);
+    private RecordFile(int file, byte* record, byte* mapping)
+    {
+        _file = file;
+        _record = record;
+        _mapping = mapping;
+    }
 
     /// <summary>Opens or makes it.</summary>
     /// <exception cref="IOException">The kernel refused.</exception>

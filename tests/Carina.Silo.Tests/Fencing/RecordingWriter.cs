@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Carina.RecordWriter;
-using Microsoft.Win32.SafeHandles;
 
 namespace Carina.Silo.Tests.Fencing;
 
@@ -36,7 +35,7 @@ internal sealed class RecordingWriter : IDisposable
     }
 
     public static RecordingWriter Start(WritingWay way, string path) => new(Process.Start(
-        new ProcessStartInfo(Environment.ProcessPath!, [typeof(RecordFile).Assembly.Location, way.ToString(), path])
+        new ProcessStartInfo("dotnet", [typeof(RecordFile).Assembly.Location, way.ToString(), path])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
