@@ -117,6 +117,7 @@ internal sealed partial class DiskAgent(
     {
         crash.Reached("agent.delete.received", key.VolumeId);
         await RunAsync(new PoolCommand(PoolCommandKind.Delete, key, 0), cancellationToken);
+        await ForgetFenceAsync(key, cancellationToken);
         crash.Reached("agent.delete.done", key.VolumeId);
     }
 
@@ -130,6 +131,25 @@ internal sealed partial class DiskAgent(
         }
 
         _scanning.Dispose();
+    }
+
+    // There is nothing left to be kept from. That this is still in the file does no harm.
+    private async Task ForgetFenceAsync(DiskVolumeKey key, CancellationToken cancellationToken)
+    {
+        if (fenced.Find(key.VolumeId)?.Generation != key.Generation)
+        {
+            return;
+        }
+
+        fenced.Remove(key);
+        try
+        {
+            await fenced.SaveAsync(cancellationToken);
+        }
+        catch (StorageException exception)
+        {
+            LogFenceNotForgotten(key.VolumeId, exception.Message);
+        }
     }
 
     // A fenced volume may be removed, but nothing that would bring its device back to life.
@@ -203,6 +223,9 @@ internal sealed partial class DiskAgent(
 
     [LoggerMessage(1, LogLevel.Warning, "Pool {Pool}: {Problem}")]
     private partial void LogPoolProblem(string pool, string problem);
+
+    [LoggerMessage(3, LogLevel.Warning, "Volume {VolumeId} is deleted, but its fence is still remembered: {Reason}")]
+    private partial void LogFenceNotForgotten(string volumeId, string reason);
 
     [LoggerMessage(2, LogLevel.Warning, "{Kind} of volume {VolumeId} in pool {Pool} failed: {Reason}")]
     private partial void LogCommandFailed(PoolCommandKind kind, string volumeId, string pool, string reason);

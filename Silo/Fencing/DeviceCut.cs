@@ -2,6 +2,7 @@ using Carina.Grains.Errors;
 using Carina.Silo.Backends;
 using Carina.Silo.Backends.Files;
 using Carina.Silo.Linux;
+using Carina.Silo.Mounting;
 
 namespace Carina.Silo.Fencing;
 
@@ -101,6 +102,14 @@ internal sealed class DeviceCut(DeviceHolders holders, TimeProvider clock)
         {
             throw new StorageException(
                 StorageErrorCode.Internal, $"{device.Path} was changed by another program while it was cut off; try again.");
+        }
+
+        if (!holders.SeesAll && MountTable.Read().OfNode(number).Any())
+        {
+            throw new StorageException(
+                StorageErrorCode.Internal,
+                $"{device.Path} is cut off for all that is begun now, but it is published as a block device, and processes that have mapped "
+                + "it already cannot be seen from here: let the driver run in the node's pid namespace (hostPID), or end its pods.");
         }
     }
 }

@@ -8,11 +8,17 @@ internal sealed partial class DeviceHolders(ILogger<DeviceHolders> logger)
 {
     private const int Sigkill = 9;
 
+    // PROC_PID_INIT_INO of linux/proc_ns.h.
+    private const string InitialNamespace = "pid:[4026531836]";
+
     // O_ACCMODE; O_RDONLY is 0.
     private const int AccessMode = 3;
 
     // They hold devices on behalf of pods, and do not write to them.
     private static readonly string[] _spared = ["kubelet", "containerd", "crio"];
+
+    /// <summary>Whether all processes of the node can be seen: a container without the host's pid namespace sees its own.</summary>
+    public bool SeesAll { get; init; } = new FileInfo("/proc/self/ns/pid").LinkTarget == InitialNamespace;
 
     /// <summary>A process, by number and the time of its start: numbers are used again.</summary>
     public readonly record struct Holder(int Id, string Started);

@@ -75,18 +75,25 @@ internal sealed class FencedVolumes
     }
 
     /// <summary>Refuses the volume from now on; <see cref="SaveAsync"/> makes that last.</summary>
-    /// <returns>Whether this was news.</returns>
-    public bool Add(DiskVolumeKey key, string reason)
+    /// <returns>What was known of it before; null when nothing was.</returns>
+    public FencedVolume? Add(DiskVolumeKey key, string reason)
     {
         var fenced = new FencedVolume(key.VolumeId, key.Pool, key.Generation, _clock.GetUtcNow(), reason);
-        var isNews = false;
+        FencedVolume? before = null;
         ImmutableInterlocked.Update(ref _volumes, volumes =>
         {
-            isNews = volumes.GetValueOrDefault(key.VolumeId) is not { } known || known.Generation < key.Generation;
-            return isNews ? volumes.SetItem(key.VolumeId, fenced) : volumes;
+            before = volumes.GetValueOrDefault(key.VolumeId);
+            return before is null || before.Generation < key.Generation ? volumes.SetItem(key.VolumeId, fenced) : volumes;
         });
-        return isNews;
+        return before;
     }
+
+    /// <summary>Takes back an <see cref="Add"/>.</summary>
+    /// <param name="volumeId">The volume.</param>
+    /// <param name="before">What that returned.</param>
+    public void Undo(string volumeId, FencedVolume? before) =>
+        ImmutableInterlocked.Update(
+            ref _volumes, volumes => before is null ? volumes.Remove(volumeId) : volumes.SetItem(volumeId, before));
 
     /// <summary>Forgets exactly this generation.</summary>
     public void Remove(DiskVolumeKey key) =>

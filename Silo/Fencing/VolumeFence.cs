@@ -37,7 +37,7 @@ internal sealed partial class VolumeFence(
     private async Task CutOffAsync(DiskVolumeKey key, string reason, Action<string> step, CancellationToken cancellationToken)
     {
         var started = clock.GetTimestamp();
-        var isNews = fenced.Add(key, reason);
+        var before = fenced.Add(key, reason);
         IReadOnlyList<(IFenceableBackend, VolumeDevice Device)> found;
         step("the disks to say what they have of it");
         try
@@ -47,9 +47,13 @@ internal sealed partial class VolumeFence(
         catch (StorageException e) when (e.Code == StorageErrorCode.FailedPrecondition)
         {
             // It is another one. Nothing was done to it, and nothing is to be refused.
-            if (isNews)
-                fenced.Remove(key);
-
+            fenced.Undo(key.VolumeId, before);
+            throw;
+        }
+        catch
+        {
+            // Nobody knows what it is, so it stays refused, if it can be also after a restart.
+            _ = fenced.SaveAsync(CancellationToken.None);
             throw;
         }
 

@@ -85,6 +85,65 @@ public abstract class FenceTests(Func<Task<FencedNode>> makeNode) : IAsyncLifeti
         await File.WriteAllTextAsync(Node.Staging + "/more", "written");
     }
 
+    [Theory]
+    [InlineData("ext4")]
+    [InlineData("xfs")]
+    [InlineData("block")]
+    public async Task Many_writers_and_much_that_is_not_written_yet_do_not_escape(string fileSystem)
+    {
+        await Node.StageAsync(fileSystem);
+        await Node.PublishAsync(fileSystem);
+        using var flood = Process.Start(
+            "dd", ["if=/dev/zero", "of=" + Node.Target + (fileSystem == "block" ? "" : "/flood"), "bs=1M", "seek=100", "count=150", "conv=notrunc", "status=none"]);
+        var writers = (fileSystem == "block" ? [Node.Target] : new[] { "/a", "/b", "/c" }.Select(name => Node.Target + name))
+            .Select(path => RecordingWriter.Start(WritingWay.Buffered, path)).ToList();
+        try
+        {
+            foreach (var writer in writers)
+                await writer.WaitForAsync(20);
+
+            var asked = Stopwatch.GetTimestamp();
+            await Node.FenceAsync();
+            var fenced = Stopwatch.GetTimestamp();
+            foreach (var writer in writers)
+            {
+                await writer.WaitForEndOfSuccessAsync();
+                await writer.StopAsync();
+                Assert.DoesNotContain(writer.Acknowledged, record => record.Begun > fenced);
+            }
+
+            await flood.WaitForExitAsync();
+            TestContext.Current.SendDiagnosticMessage(
+                $"{GetType().Name} {fileSystem}, {writers.Count} writers and a flood: fenced in {Stopwatch.GetElapsedTime(asked, fenced).TotalMilliseconds:F1} ms");
+        }
+        finally
+        {
+            writers.ForEach(writer => writer.Dispose());
+        }
+    }
+
+    // A container that outlived the unmount of its volume on the host, or had it in a mount namespace that nothing reaches.
+    [Theory]
+    [InlineData("ext4")]
+    [InlineData("xfs")]
+    public async Task What_is_mounted_in_another_namespace_only_is_fenced_too(string fileSystem)
+    {
+        await Node.StageAsync(fileSystem);
+        using var writer = RecordingWriter.Start(
+            WritingWay.Direct, Node.Staging + "/records", "unshare", "--mount", "--propagation", "private");
+        await writer.WaitForAsync(50);
+        TestHost.Run("umount", Node.Staging);
+        await Node.FenceAsync();
+        var fenced = Stopwatch.GetTimestamp();
+        await writer.WaitForEndOfSuccessAsync();
+        Assert.Contains($"{writer.Id} (", (await Assert.ThrowsAsync<StorageException>(Node.LiftAsync)).Message, StringComparison.Ordinal);
+        await writer.StopAsync();
+        Assert.DoesNotContain(writer.Acknowledged, record => record.Begun > fenced);
+        await Node.LiftAsync();
+        await Node.StageAsync(fileSystem);
+        writer.AssertAllIn(Node.Staging + "/records");
+    }
+
     [Fact]
     public async Task A_fence_outlives_the_silo_and_is_repeated_without_harm()
     {

@@ -31,6 +31,9 @@ public abstract class FencedNode : IAsyncDisposable
 
     internal IPoolBackend Backend { get; private set; } = null!;
 
+    /// <summary>Whether the driver says that it sees all processes; takes effect with the next restart.</summary>
+    public bool SeesAllProcesses { get; set; } = true;
+
     public DiskVolumeKey Key => new(Volume, Pool, 1);
 
     public string Kubelet => Host.Combine("kubelet");
@@ -56,7 +59,7 @@ public abstract class FencedNode : IAsyncDisposable
         Fence = new VolumeFence(
             [Backend],
             Fenced,
-            new DeviceCut(new DeviceHolders(NullLogger<DeviceHolders>.Instance), TimeProvider.System),
+            new DeviceCut(new DeviceHolders(NullLogger<DeviceHolders>.Instance) { SeesAll = SeesAllProcesses }, TimeProvider.System),
             new FenceLift(calls, options, TimeProvider.System),
             Commands,
             TimeProvider.System,

@@ -97,6 +97,33 @@ public sealed class FileFenceTests() : FenceTests(FileNode.MakeAsync)
     }
 
     [Fact]
+    public async Task A_bare_device_is_not_said_to_be_fenced_where_not_all_processes_are_seen()
+    {
+        Node.SeesAllProcesses = false;
+        await Node.RestartAsync();
+        await Node.StageAsync("block");
+        await Node.FenceAsync();
+        await Node.LiftAsync();
+        await Node.StageAsync("block");
+        await Node.PublishAsync("block");
+        var failure = await Assert.ThrowsAsync<StorageException>(() => Node.FenceAsync());
+        Assert.Equal(StorageErrorCode.Internal, failure.Code);
+        Assert.Contains("hostPID", failure.Message, StringComparison.Ordinal);
+        Assert.NotEqual(0, TestHost.TryRun("dd", "if=/dev/zero", "of=" + Node.Target, "bs=4096", "count=1", "oflag=direct").ExitCode);
+        await Node.RemoveFromPodsAsync();
+        await Node.FenceAsync();
+    }
+
+    [Fact]
+    public async Task A_fence_of_another_generation_does_not_forget_an_earlier_one()
+    {
+        await Node.FenceAsync();
+        await FencedNode.AssertRefusedAsync(() => Node.FenceAsync(2));
+        Assert.Equal(1, Assert.Single(Node.Fenced.All).Generation);
+        await FencedNode.AssertRefusedAsync(() => Node.StageAsync("ext4"));
+    }
+
+    [Fact]
     public async Task A_loop_device_that_is_given_up_while_fenced_is_writable_for_the_next()
     {
         await Node.StageAsync("block");

@@ -19,6 +19,8 @@ internal sealed class RecordingWriter : IDisposable
         _reading = Task.Run(ReadAsync);
     }
 
+    public int Id => _process.Id;
+
     public bool IsAlive => !_process.HasExited;
 
     /// <summary>Records that the kernel did not take.</summary>
@@ -34,8 +36,12 @@ internal sealed class RecordingWriter : IDisposable
         }
     }
 
-    public static RecordingWriter Start(WritingWay way, string path) => new(Process.Start(
-        new ProcessStartInfo("dotnet", [typeof(RecordFile).Assembly.Location, way.ToString(), path])
+    /// <summary>Starts to write.</summary>
+    /// <param name="way">How.</param>
+    /// <param name="path">A file, made if missing, or a block device.</param>
+    /// <param name="under">A program, with its arguments, that runs the writer in an environment of its own.</param>
+    public static RecordingWriter Start(WritingWay way, string path, params string[] under) => new(Process.Start(
+        new ProcessStartInfo("/usr/bin/env", [.. under, "dotnet", typeof(RecordFile).Assembly.Location, way.ToString(), path])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
