@@ -3,7 +3,9 @@ using Carina.Grains.Errors;
 using Carina.Grains.Telemetry;
 using Carina.Grains.Volumes;
 using Carina.Silo.Backends;
+using Carina.Silo.Linux;
 using Carina.Silo.Mounting;
+using Microsoft.Win32.SafeHandles;
 
 namespace Carina.Silo.Fencing;
 
@@ -20,8 +22,10 @@ internal sealed partial class VolumeFence(
     TimeProvider clock,
     ILogger<VolumeFence> logger) : IVolumeFence
 {
-    // A file system that writes to a dead disk as its last act must not keep its device from being cut off.
-    private static readonly TimeSpan _shutdownTime = TimeSpan.FromSeconds(1);
+    private const string AskDisks = "the disks to say what they have of it";
+
+    // A file system with much to write fails at each page of it.
+    private static readonly TimeSpan _noticeTime = TimeSpan.FromSeconds(1);
 
     private readonly IFenceableBackend[] _backends = [.. backends.OfType<IFenceableBackend>()];
 
@@ -38,11 +42,13 @@ internal sealed partial class VolumeFence(
     {
         var started = clock.GetTimestamp();
         var before = fenced.Add(key, reason);
-        IReadOnlyList<(IFenceableBackend, VolumeDevice Device)> found;
-        step("the disks to say what they have of it");
+
+        // Those that begin from now on are refused.
+        var running = commands.WhenNoneRuns(key.VolumeId);
+        step(AskDisks);
         try
         {
-            found = await IdentifyAsync(key, cancellationToken).ConfigureAwait(false);
+            await IdentifyAsync(key, cancellationToken).ConfigureAwait(false);
         }
         catch (StorageException e) when (e.Code == StorageErrorCode.FailedPrecondition)
         {
@@ -59,18 +65,18 @@ internal sealed partial class VolumeFence(
 
         // Beside the cut, not before it: the state directory may lie on the very disk that does not answer.
         var saving = fenced.SaveAsync(cancellationToken);
+        var devices = new List<string>();
         try
         {
-            foreach (var (_, device) in found)
-                await CutAsync(device, step, cancellationToken).ConfigureAwait(false);
-
-            // A command that had begun may have put a new table into the device, or made one.
-            step("a command that works on it");
-            await commands.WhenNoneRuns(key.VolumeId).WaitAsync(cancellationToken).ConfigureAwait(false);
-            step("the disks to say what they have of it after that");
-            found = await IdentifyAsync(key, cancellationToken).ConfigureAwait(false);
-            foreach (var (_, device) in found)
-                await CutAsync(device, step, cancellationToken).ConfigureAwait(false);
+            var wasIdle = running.IsCompleted;
+            devices = await CutAllAsync(key, step, cancellationToken).ConfigureAwait(false);
+            if (!wasIdle)
+            {
+                // It may have put a new table into the device, or made one.
+                step("a command that works on it");
+                await running.WaitAsync(cancellationToken).ConfigureAwait(false);
+                devices = await CutAllAsync(key, step, cancellationToken).ConfigureAwait(false);
+            }
         }
         finally
         {
@@ -80,24 +86,67 @@ internal sealed partial class VolumeFence(
 
         await saving.ConfigureAwait(false);
         LogFenced(
-            logger, key.VolumeId, key.Generation, string.Join(", ", found.Select(one => one.Device.Path)),
+            logger, key.VolumeId, key.Generation, devices.Count > 0 ? string.Join(", ", devices) : "nothing had to be",
             clock.GetElapsedTime(started).TotalMilliseconds, reason);
+    }
+
+    private async Task<List<string>> CutAllAsync(DiskVolumeKey key, Action<string> step, CancellationToken cancellationToken)
+    {
+        var paths = new List<string>();
+        step(AskDisks);
+        foreach (var (_, device) in await IdentifyAsync(key, cancellationToken).ConfigureAwait(false))
+        {
+            using var held = await HoldAsync(key, device, cancellationToken).ConfigureAwait(false);
+            if (held is null)
+                continue;
+
+            await CutAsync(device, step, cancellationToken).ConfigureAwait(false);
+            paths.Add(device.Path);
+        }
+
+        return paths;
+    }
+
+    /// <summary>
+    /// Keeps the device open, so that the kernel does not give its number to another volume, and makes sure that it has
+    /// not done so yet. Null when the volume has lost the device meanwhile.
+    /// </summary>
+    private async Task<SafeFileHandle?> HoldAsync(DiskVolumeKey key, VolumeDevice device, CancellationToken cancellationToken)
+    {
+        var (held, errno) = await OwnThread.RunAsync(() =>
+        {
+            var file = LinuxFile.TryOpen(null, device.Path, OpenFlags.NonBlocking, out var error);
+            return (file, error);
+        }).WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var found = await IdentifyAsync(key, cancellationToken).ConfigureAwait(false);
+            var isThere = found.Any(one => (one.Device.Major, one.Device.Minor) == (device.Major, device.Minor));
+            if (isThere && held is null)
+                throw new StorageException(StorageErrorCode.Internal, LinuxError.From(errno, $"open {device.Path} of volume {key.VolumeId}").Message);
+
+            var result = isThere ? held : null;
+            held = isThere ? null : held;
+            return result;
+        }
+        finally
+        {
+            held?.Dispose();
+        }
     }
 
     private async Task CutAsync(VolumeDevice device, Action<string> step, CancellationToken cancellationToken)
     {
         var number = VolumeDevices.NumberOf(device);
-        step($"the file system on {device.Path} to stop");
-        var stopping = OwnThread.RunAsync(() => FileSystemShutdown.Stop(number));
-        await Task.WhenAny(stopping, Task.Delay(_shutdownTime, clock, cancellationToken)).ConfigureAwait(false);
         step($"what was sent to {device.Path} to end");
         await cut.CutAsync(device, cancellationToken).ConfigureAwait(false);
-        if (stopping.IsCompletedSuccessfully && await stopping.ConfigureAwait(false) is not { Count: > 0 } others)
-            return;
 
         // Nothing reaches the disk any more; what is left is that programs hear of it.
-        var noticing = OwnThread.RunAsync(() => FileSystemShutdown.LetItNotice(number));
-        await Task.WhenAny(noticing, Task.Delay(_shutdownTime, clock, cancellationToken)).ConfigureAwait(false);
+        foreach (var tell in new[] { FileSystemShutdown.LetItNotice, FileSystemShutdown.Stop })
+        {
+            var telling = OwnThread.RunAsync(() => tell(number));
+            await Task.WhenAny(telling, Task.Delay(_noticeTime, clock, cancellationToken)).ConfigureAwait(false);
+        }
     }
 
     private async Task LetBackAsync(DiskVolumeKey key, Action<string> step, CancellationToken cancellationToken)
@@ -112,9 +161,13 @@ internal sealed partial class VolumeFence(
                 $"Volume {key.VolumeId}: generation {known.Generation} is fenced on this node, not generation {key.Generation}; it stays so.");
         }
 
-        step("the disks to say what they have of it");
+        step(AskDisks);
         foreach (var (backend, device) in await IdentifyAsync(key, cancellationToken).ConfigureAwait(false))
         {
+            using var held = await HoldAsync(key, device, cancellationToken).ConfigureAwait(false);
+            if (held is null)
+                continue;
+
             step($"the mounts of {device.Path} to go away");
             await lift.ReleaseAsync(key, device, cancellationToken).ConfigureAwait(false);
             step($"{device.Path} to get its storage back");

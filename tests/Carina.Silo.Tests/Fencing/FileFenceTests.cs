@@ -77,6 +77,10 @@ public sealed class FileFenceTests() : FenceTests(FileNode.MakeAsync)
         TestHost.Run("fsfreeze", "--freeze", Node.Host.Combine("disk"));
         try
         {
+            var written = writer.Acknowledged.Count;
+            await Task.Delay(500);
+            Assert.SkipUnless(
+                writer.Acknowledged.Count <= written + 1, "This kernel (6.1 does) lets loop devices write to a frozen file system.");
             var started = Stopwatch.GetTimestamp();
             using var time = new CancellationTokenSource(TimeSpan.FromSeconds(2));
             var failure = await Assert.ThrowsAsync<StorageException>(() => Node.Fence.FenceAsync(Node.Key, "stuck", time.Token));
