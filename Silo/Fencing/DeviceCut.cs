@@ -82,21 +82,17 @@ internal sealed class DeviceCut(DeviceHolders holders, TimeProvider clock)
     private async Task CutLoopAsync(VolumeDevice device, DeviceNumber number, CancellationToken cancellationToken)
     {
         BlockDeviceNode.SetReadOnly(device.Path, readOnly: true);
-        var killed = await OwnThread.RunAsync(() => holders.KillWriters(number)).WaitAsync(cancellationToken).ConfigureAwait(false);
         if (LoopDevices.SizeLimitOf(device.Path) != OneSector)
         {
             await OwnThread.RunAsync(() => LoopDevices.SetSizeLimit(device.Path, OneSector))
                 .WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        // Others may have come while the first were killed; they cannot write, but may have mapped the first sector.
-        while (killed.Count > 0)
-        {
-            while (killed.Any(DeviceHolders.IsAlive))
-                await Task.Delay(_pause, clock, cancellationToken).ConfigureAwait(false);
-
-            killed = await OwnThread.RunAsync(() => holders.KillWriters(number)).WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
+        // Looking at all processes takes a second where they are many; a mounted file system has the device for itself.
+        var mounts = MountTable.Read();
+        var isBare = mounts.OfNode(number).Any();
+        if (isBare || !mounts.OfFileSystemOn(number).Any())
+            await EndWritersAsync(number, cancellationToken).ConfigureAwait(false);
 
         if (!IsCut(device))
         {
@@ -104,12 +100,20 @@ internal sealed class DeviceCut(DeviceHolders holders, TimeProvider clock)
                 StorageErrorCode.Internal, $"{device.Path} was changed by another program while it was cut off; try again.");
         }
 
-        if (!holders.SeesAll && MountTable.Read().OfNode(number).Any())
+        if (!holders.SeesAll && isBare)
         {
             throw new StorageException(
                 StorageErrorCode.Internal,
                 $"{device.Path} is cut off for all that is begun now, but it is published as a block device, and processes that have mapped "
                 + "it already cannot be seen from here: let the driver run in the node's pid namespace (hostPID), or end its pods.");
         }
+    }
+
+    // None can come in between: a device that is read-only cannot be mapped writable.
+    private async Task EndWritersAsync(DeviceNumber number, CancellationToken cancellationToken)
+    {
+        var killed = await OwnThread.RunAsync(() => holders.KillWriters(number)).WaitAsync(cancellationToken).ConfigureAwait(false);
+        while (killed.Any(DeviceHolders.IsAlive))
+            await Task.Delay(_pause, clock, cancellationToken).ConfigureAwait(false);
     }
 }

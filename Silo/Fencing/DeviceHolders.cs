@@ -64,9 +64,17 @@ internal sealed partial class DeviceHolders(ILogger<DeviceHolders> logger)
         && (Convert.ToInt32(line["flags:".Length..].Trim(), 8) & AccessMode) != 0);
 
     // "address perms …"; the name that a mapping has here need not be the one that it is reached by.
-    private static bool HasMapped(int id, DeviceNumber device) => ReadText($"/proc/{id}/maps").Split('\n')
-        .Select(line => line.Split(' ', 3))
-        .Any(words => words is [var address, [_, 'w', _, 's', ..], _] && IsDevice($"/proc/{id}/map_files/{address}", device));
+    private static bool HasMapped(int id, DeviceNumber device)
+    {
+        foreach (var line in ReadText($"/proc/{id}/maps").AsSpan().EnumerateLines())
+        {
+            var blank = line.IndexOf(' ');
+            if (blank > 0 && line[(blank + 1)..] is [_, 'w', _, 's', ..] && IsDevice($"/proc/{id}/map_files/{line[..blank]}", device))
+                return true;
+        }
+
+        return false;
+    }
 
     // Sockets, pipes and the like have no path; opening only the name asks no file system for the file.
     private static bool IsDevice(string link, DeviceNumber device)

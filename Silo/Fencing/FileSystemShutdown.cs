@@ -8,8 +8,8 @@ namespace Carina.Silo.Fencing;
 /// <summary>
 /// Tells the file system on a device that is cut off, so that it does not go on collecting in memory what it can never
 /// write. Its mounts stay and answer with errors. Never before the device is cut off: an fsync(2) that is under way while
-/// ext4 or xfs is stopped so may return success for what never reached the disk (seen on 6.1, one record in twenty
-/// fences), because what it waits for is gone; while one whose writes fail is told so.
+/// ext4 or xfs is stopped so may return success for what never reached the disk (seen on 6.1), because
+/// what it waits for is gone; while one whose writes fail is told so.
 /// </summary>
 internal static partial class FileSystemShutdown
 {

@@ -220,7 +220,7 @@ public abstract class FenceTests(Func<Task<FencedNode>> makeNode) : IAsyncLifeti
         await Node.StageAsync("ext4");
         var command = new TaskCompletionSource();
         Node.Commands.Running = command.Task;
-        using var time = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+        using var time = new CancellationTokenSource(TimeSpan.FromSeconds(6));
         var failure = await Assert.ThrowsAsync<StorageException>(() => Node.Fence.FenceAsync(Node.Key, "late", time.Token));
         Assert.Equal(StorageErrorCode.Unavailable, failure.Code);
         Assert.ThrowsAny<IOException>(() => File.WriteAllText(Node.Staging + "/data", ""));
