@@ -75,37 +75,38 @@ internal sealed class DeviceCut(DeviceHolders holders, TimeProvider clock)
         }
     }
 
-    // No single call makes a loop device fail (measured on 6.1 and 6.18): read-only refuses write(2) and new mappings at
-    // once, but lets dirty pages through; a size of one sector fails those and everything else, after what is under way
-    // has ended. The processes are ended because an fsync(2) of theirs may still be told of success, for data that
-    // reached the file before, and because the first sector stays within reach of a mapping.
+    // No single call makes a loop device fail (measured on 6.1 and 6.18). Read-only refuses write(2) and new mappings at
+    // once, but lets dirty pages through. A size of one sector fails everything, after what is under way has ended; but a
+    // process that has the device mapped may be told of success then for pages that lie behind the end, so such
+    // processes are ended before.
     private async Task CutLoopAsync(VolumeDevice device, DeviceNumber number, CancellationToken cancellationToken)
     {
         BlockDeviceNode.SetReadOnly(device.Path, readOnly: true);
+
+        // Looking at all processes takes seconds where they are many; a mounted file system has the device for itself.
+        var mounts = MountTable.Read();
+        var isPublished = mounts.OfNode(number).Any();
+        if (isPublished && !holders.SeesAll)
+        {
+            throw new StorageException(
+                StorageErrorCode.Internal,
+                $"{device.Path} is read-only for all that is begun now, but it is published as a block device, and processes that have mapped "
+                + "it already cannot be seen from here: let the driver run in the node's pid namespace (hostPID), or end its pods.");
+        }
+
+        if (isPublished || !mounts.OfFileSystemOn(number).Any())
+            await EndWritersAsync(number, cancellationToken).ConfigureAwait(false);
+
         if (LoopDevices.SizeLimitOf(device.Path) != OneSector)
         {
             await OwnThread.RunAsync(() => LoopDevices.SetSizeLimit(device.Path, OneSector))
                 .WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        // Looking at all processes takes a second where they are many; a mounted file system has the device for itself.
-        var mounts = MountTable.Read();
-        var isBare = mounts.OfNode(number).Any();
-        if (isBare || !mounts.OfFileSystemOn(number).Any())
-            await EndWritersAsync(number, cancellationToken).ConfigureAwait(false);
-
         if (!IsCut(device))
         {
             throw new StorageException(
                 StorageErrorCode.Internal, $"{device.Path} was changed by another program while it was cut off; try again.");
-        }
-
-        if (!holders.SeesAll && isBare)
-        {
-            throw new StorageException(
-                StorageErrorCode.Internal,
-                $"{device.Path} is cut off for all that is begun now, but it is published as a block device, and processes that have mapped "
-                + "it already cannot be seen from here: let the driver run in the node's pid namespace (hostPID), or end its pods.");
         }
     }
 
