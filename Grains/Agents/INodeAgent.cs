@@ -46,6 +46,7 @@ public interface INodeAgent : IGrainService
 
     /// <inheritdoc cref="INodeExecutor.LiftFenceAsync"/>
     [Alias("LiftFence")]
+    [ResponseTimeout(Patience)]
     Task LiftFenceAsync(DiskVolumeKey key, CancellationToken cancellationToken);
 
     /// <summary>Tells the node's ledger again what the disk has, after looking afresh.</summary>

@@ -90,6 +90,7 @@ public sealed class PoolQueueTests : IAsyncDisposable
             "pool",
             _backend,
             (_, _) => { },
+            _time,
             command => refused.Contains(command.Key.VolumeId) ? new(StorageErrorCode.FailedPrecondition, "fenced") : null);
         var first = queue.RunAsync(new(PoolCommandKind.Create, new("x", "pool", 1), 4), CancellationToken.None);
         await _backend.Entered.WaitAsync();
