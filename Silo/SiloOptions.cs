@@ -64,6 +64,9 @@ public sealed class SiloOptions
     /// <summary>Path of the embedded database file.</summary>
     public string StateFile { get; set; } = "/var/lib/carina/carina.db";
 
+    /// <summary>Directory for what this node has to remember over a reboot; empty means that of <see cref="StateFile"/>.</summary>
+    public string StateDirectory { get; set; } = "";
+
     /// <summary>Directory for what nobody misses after a reboot: LVM's private configuration, mounts in the making.</summary>
     public string RunDirectory { get; set; } = "/run/carina";
 
@@ -113,6 +116,12 @@ public sealed class SiloOptions
     /// share one kernel (embedded mode, tests).
     /// </summary>
     public string LvmDevices { get; set; } = "";
+
+    /// <summary>Where this node remembers what it is cut off from; nodes may share the directory.</summary>
+    public string FenceFile => Path.Combine(
+        StateDirectory.Length > 0 ? StateDirectory : Path.GetDirectoryName(Path.GetFullPath(StateFile))!,
+        "fenced",
+        NodeName.Replace('/', '-') + ".json");
 
     /// <summary>This process' part of <see cref="RunDirectory"/>: nodes that share a kernel may share that too.</summary>
     public string OwnRunDirectory => Path.Combine(RunDirectory, NodeName.Replace('/', '-'));

@@ -40,6 +40,15 @@ public interface INodeAgent : IGrainService
     Task TuneAsync(
         DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken);
 
+    /// <inheritdoc cref="INodeExecutor.FenceAsync"/>
+    [Alias("Fence")]
+    Task FenceAsync(DiskVolumeKey key, string reason, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="INodeExecutor.LiftFenceAsync"/>
+    [Alias("LiftFence")]
+    [ResponseTimeout(Patience)]
+    Task LiftFenceAsync(DiskVolumeKey key, CancellationToken cancellationToken);
+
     /// <summary>Tells the node's ledger again what the disk has, after looking afresh.</summary>
     [Alias("Rescan")]
     [ResponseTimeout(Patience)]

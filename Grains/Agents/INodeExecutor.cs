@@ -30,4 +30,24 @@ public interface INodeExecutor
     /// <summary>Applies mutable parameters to the live device.</summary>
     Task TuneAsync(
         string node, DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Cuts the node off from this generation of the volume: once this has returned, nothing on the node gets a write
+    /// acknowledged that it begins later, and staging it there is refused until the fence is lifted. The data stays.
+    /// </summary>
+    /// <param name="node">The node.</param>
+    /// <param name="key">Volume, pool and generation.</param>
+    /// <param name="reason">Why, for people.</param>
+    /// <param name="cancellationToken">Bounds the wait for a disk that does not answer.</param>
+    /// <exception cref="Errors.StorageException">
+    /// FailedPrecondition when the node has another generation; Unavailable when it cannot be reached or its disk does
+    /// not answer in time; Internal when its kernel refused. The volume is not known to be fenced then.
+    /// </exception>
+    Task FenceAsync(string node, DiskVolumeKey key, string reason, CancellationToken cancellationToken);
+
+    /// <summary>Takes back <see cref="FenceAsync"/>: the node owns this generation again. One that is not fenced is success.</summary>
+    /// <exception cref="Errors.StorageException">
+    /// FailedPrecondition when another generation is fenced, or processes still hold what is dead of it.
+    /// </exception>
+    Task LiftFenceAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken);
 }

@@ -2,6 +2,7 @@ using Carina.Grains.Agents;
 using Carina.Grains.Events;
 using Carina.Grains.Nodes;
 using Carina.Grains.Volumes;
+using Carina.Silo.Fencing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Carina.Silo.Agents;
@@ -15,6 +16,7 @@ internal static class AgentExtensions
         silo.Services.TryAddSingleton<ICrashPoints, NoCrashPoints>();
         silo.Services.TryAddSingleton<IVolumeEvents, LoggedVolumeEvents>();
         silo.Services.AddSingleton<DiskAgent>();
+        silo.Services.AddSingleton<ICommandsUnderWay>(s => s.GetRequiredService<DiskAgent>());
         silo.Services.AddSingleton<NodeDirectory>();
         silo.Services.AddSingleton<INodeDirectory>(s => s.GetRequiredService<NodeDirectory>());
         silo.Services.AddSingleton<INodeExecutor, NodeExecutor>();

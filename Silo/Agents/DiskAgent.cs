@@ -5,6 +5,7 @@ using Carina.Grains.Configuration;
 using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
 using Carina.Silo.Backends;
+using Carina.Silo.Fencing;
 using Carina.Silo.Nodes;
 using Microsoft.Extensions.Options;
 
@@ -19,9 +20,10 @@ internal sealed partial class DiskAgent(
     ICarinaConfigSource config,
     ICrashPoints crash,
     INodeLabels labels,
+    FencedVolumes fenced,
     IOptions<SiloOptions> options,
     TimeProvider time,
-    ILogger<DiskAgent> logger) : IAsyncDisposable
+    ILogger<DiskAgent> logger) : ICommandsUnderWay, IAsyncDisposable
 {
     private readonly ImmutableDictionary<PoolPolicy, IPoolBackend> _backends = backends.ToImmutableDictionary(b => b.Policy);
     private readonly ConcurrentDictionary<string, PoolQueue> _queues = new(StringComparer.Ordinal);
@@ -115,8 +117,11 @@ internal sealed partial class DiskAgent(
     {
         crash.Reached("agent.delete.received", key.VolumeId);
         await RunAsync(new PoolCommand(PoolCommandKind.Delete, key, 0), cancellationToken);
+        await ForgetFenceAsync(key, cancellationToken);
         crash.Reached("agent.delete.done", key.VolumeId);
     }
+
+    public Task WhenNoneRuns(string volumeId) => Task.WhenAll(_queues.Values.Select(queue => queue.WhenNoneRuns(volumeId)));
 
     public async ValueTask DisposeAsync()
     {
@@ -127,6 +132,29 @@ internal sealed partial class DiskAgent(
 
         _scanning.Dispose();
     }
+
+    // There is nothing left to be kept from. That this is still in the file does no harm.
+    private async Task ForgetFenceAsync(DiskVolumeKey key, CancellationToken cancellationToken)
+    {
+        if (fenced.Find(key.VolumeId)?.Generation != key.Generation)
+        {
+            return;
+        }
+
+        fenced.Remove(key);
+        try
+        {
+            await fenced.SaveAsync(cancellationToken);
+        }
+        catch (StorageException exception)
+        {
+            LogFenceNotForgotten(key.VolumeId, exception.Message);
+        }
+    }
+
+    // A fenced volume may be removed, but nothing that would bring its device back to life.
+    private StorageException? Refuse(PoolCommand command) =>
+        command.Kind == PoolCommandKind.Delete ? null : fenced.FindRefusal(command.Key);
 
     private bool AppliesHere(DiskGroup group) =>
         group.NodeLabel.Length == 0 || _labels.ContainsKey(group.NodeLabel);
@@ -140,7 +168,7 @@ internal sealed partial class DiskAgent(
             await _scanned.Task.WaitAsync(cancellationToken);
             RefuseOldGeneration(command.Key);
             var backend = BackendOf(command.Key.Pool);
-            var queue = _queues.GetOrAdd(command.Key.Pool, pool => new PoolQueue(pool, backend, Note, time));
+            var queue = _queues.GetOrAdd(command.Key.Pool, pool => new PoolQueue(pool, backend, Note, time, Refuse));
             return await queue.RunAsync(command, cancellationToken);
         }
         finally
@@ -195,6 +223,9 @@ internal sealed partial class DiskAgent(
 
     [LoggerMessage(1, LogLevel.Warning, "Pool {Pool}: {Problem}")]
     private partial void LogPoolProblem(string pool, string problem);
+
+    [LoggerMessage(3, LogLevel.Warning, "Volume {VolumeId} is deleted, but its fence is still remembered: {Reason}")]
+    private partial void LogFenceNotForgotten(string volumeId, string reason);
 
     [LoggerMessage(2, LogLevel.Warning, "{Kind} of volume {VolumeId} in pool {Pool} failed: {Reason}")]
     private partial void LogCommandFailed(PoolCommandKind kind, string volumeId, string pool, string reason);

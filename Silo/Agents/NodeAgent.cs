@@ -1,6 +1,7 @@
 using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
 using Carina.Grains.Nodes;
+using Carina.Silo.Fencing;
 using Carina.Silo.Mounting;
 using Carina.Silo.Nodes;
 using Microsoft.Extensions.Options;
@@ -18,6 +19,7 @@ internal sealed partial class NodeAgent(
     DiskAgent agent,
     ICarinaConfigSource config,
     INodeLabels labels,
+    IVolumeFence fence,
     ILocalSiloDetails details,
     IGrainFactory grains,
     IOptions<SiloOptions> options,
@@ -53,6 +55,12 @@ internal sealed partial class NodeAgent(
 
         return Task.CompletedTask;
     }
+
+    public Task FenceAsync(DiskVolumeKey key, string reason, CancellationToken cancellationToken) =>
+        fence.FenceAsync(key, reason, cancellationToken);
+
+    public Task LiftFenceAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
+        fence.LiftAsync(key, cancellationToken);
 
     public async Task<NodeReport> RescanAsync(CancellationToken cancellationToken)
     {

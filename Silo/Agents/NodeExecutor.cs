@@ -42,6 +42,28 @@ internal sealed class NodeExecutor(IServiceProvider services, NodeDirectory dire
             },
             cancellationToken);
 
+    public Task FenceAsync(string node, DiskVolumeKey key, string reason, CancellationToken cancellationToken) =>
+        CallAsync(
+            node,
+            key,
+            async agent =>
+            {
+                await agent.FenceAsync(key, reason, cancellationToken);
+                return true;
+            },
+            cancellationToken);
+
+    public Task LiftFenceAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
+        CallAsync(
+            node,
+            key,
+            async agent =>
+            {
+                await agent.LiftFenceAsync(key, cancellationToken);
+                return true;
+            },
+            cancellationToken);
+
     private async Task<T> CallAsync<T>(
         string node, DiskVolumeKey key, Func<INodeAgent, Task<T>> call, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Threading.Channels;
 using Carina.Grains.Agents;
@@ -26,6 +27,8 @@ internal sealed class PoolQueue : IAsyncDisposable
     private readonly IPoolBackend _backend;
     private readonly Action<PoolCommand, PoolCommandOutcome> _done;
     private readonly TimeProvider _time;
+    private readonly Func<PoolCommand, StorageException?> _refuse;
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _running = new(StringComparer.Ordinal);
     private readonly Channel<Entry> _entries = Channel.CreateUnbounded<Entry>(new() { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _worker;
@@ -35,10 +38,15 @@ internal sealed class PoolQueue : IAsyncDisposable
     /// <param name="backend">What does the work.</param>
     /// <param name="done">Told of each outcome before the caller is.</param>
     /// <param name="time">Measures how long batches take.</param>
+    /// <param name="refuse">Asked when a command's turn has come; what it answers is the outcome. Null refuses nothing.</param>
     public PoolQueue(
-        string pool, IPoolBackend backend, Action<PoolCommand, PoolCommandOutcome> done, TimeProvider time)
+        string pool,
+        IPoolBackend backend,
+        Action<PoolCommand, PoolCommandOutcome> done,
+        TimeProvider time,
+        Func<PoolCommand, StorageException?>? refuse = null)
     {
-        (_pool, _backend, _done, _time) = (pool, backend, done, time);
+        (_pool, _backend, _done, _time, _refuse) = (pool, backend, done, time, refuse ?? (_ => null));
         using (ExecutionContext.SuppressFlow())
         {
             _worker = Task.Run(RunAsync);
@@ -60,6 +68,9 @@ internal sealed class PoolQueue : IAsyncDisposable
 
         return await entry.Done.Task.WaitAsync(cancellationToken);
     }
+
+    /// <summary>Ends when no command that has begun works on the volume; those that are queued do not count.</summary>
+    public Task WhenNoneRuns(string volumeId) => _running.TryGetValue(volumeId, out var running) ? running.Task : Task.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
@@ -88,7 +99,7 @@ internal sealed class PoolQueue : IAsyncDisposable
                 {
                     next.Done.TrySetCanceled(next.Withdrawn);
                 }
-                else
+                else if (Begin(next))
                 {
                     batch.Add(next);
                 }
@@ -102,6 +113,19 @@ internal sealed class PoolQueue : IAsyncDisposable
                 _batchSize = (int)Math.Clamp(_longestBatch / (each + TimeSpan.FromMilliseconds(1)), 1, MaxBatch);
             }
         }
+    }
+
+    // Counts as running before it is asked whether it may: who forbids it and looks for running ones afterwards, in that
+    // order, has either forbidden it or found it.
+    private bool Begin(Entry entry)
+    {
+        var volumeId = entry.Command.Key.VolumeId;
+        _running[volumeId] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_refuse(entry.Command) is not { } refusal)
+            return true;
+
+        Settle(entry, new(null, refusal));
+        return false;
     }
 
     private async Task RunBatchAsync(List<Entry> batch)
@@ -139,6 +163,11 @@ internal sealed class PoolQueue : IAsyncDisposable
     private void Settle(Entry entry, PoolCommandOutcome outcome)
     {
         _done(entry.Command, outcome);
+        if (_running.TryRemove(entry.Command.Key.VolumeId, out var running))
+        {
+            running.SetResult();
+        }
+
         if (outcome.Error is null)
         {
             entry.Done.TrySetResult(outcome.Volume);

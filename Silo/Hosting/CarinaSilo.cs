@@ -9,6 +9,7 @@ using Carina.Silo.Backends.Files;
 using Carina.Silo.Backends.Lvm;
 using Carina.Silo.Configuration;
 using Carina.Silo.Disks;
+using Carina.Silo.Fencing;
 using Carina.Silo.Mounting;
 using Carina.Silo.Processes;
 using Carina.Silo.Telemetry;
@@ -30,6 +31,7 @@ public static class CarinaSilo
         ["--registration-socket"] = "Carina:RegistrationSocket",
         ["--kubelet-csi-socket"] = "Carina:KubeletCsiSocket",
         ["--state-file"] = "Carina:StateFile",
+        ["--state-directory"] = "Carina:StateDirectory",
         ["--run-directory"] = "Carina:RunDirectory",
         ["--cluster-id"] = "Carina:ClusterId",
         ["--address"] = "Carina:Address",
@@ -100,6 +102,7 @@ public static class CarinaSilo
         builder.Services.AddDisks();
         builder.Services.AddFileBackend();
         builder.Services.AddLvmBackend();
+        builder.Services.AddFencing(options.FenceFile);
         builder.Services.AddNodeVolumes(new NodeVolumesOptions
         {
             AllowedRoots = PathRoots(options),

@@ -47,6 +47,16 @@ internal static class BlockDeviceNode
     /// <summary>The device's directory in sysfs.</summary>
     public static string SysfsOf(DeviceNumber number) => $"/sys/dev/block/{number}";
 
+    /// <summary>Whether writes to the device are refused (blockdev(8) --getro).</summary>
+    public static bool IsReadOnly(string path)
+    {
+        using var device = LinuxFile.Open(null, path, OpenFlags.NonBlocking);
+        var current = 0;
+        return Libc.Ioctl(device, Blkroget, ref current) == 0
+            ? current != 0
+            : throw LinuxError.Last($"ask whether the device {path} is read-only");
+    }
+
     /// <summary>Sets whether the kernel accepts writes to the device from now on (blockdev(8) --setro).</summary>
     public static void SetReadOnly(string path, bool readOnly)
     {

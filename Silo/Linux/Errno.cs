@@ -6,8 +6,10 @@ internal static class Errno
     public const int EPERM = 1;
     public const int ENOENT = 2;
     public const int ESRCH = 3;
+    public const int EINTR = 4;
     public const int EIO = 5;
     public const int ENXIO = 6;
+    public const int EAGAIN = 11;
     public const int EBUSY = 16;
     public const int EEXIST = 17;
     public const int ENODEV = 19;

@@ -62,6 +62,10 @@ internal static partial class Libc
     [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
     public static partial int Ioctl(SafeFileHandle file, nuint request, ref LoopInfo64 argument);
 
+    /// <summary>For arguments of variable length: the first byte of a buffer that holds all of it.</summary>
+    [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int Ioctl(SafeFileHandle file, nuint request, ref byte argument);
+
     /// <summary>struct statx of statx(2): the same on every architecture.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct StatXBuffer

@@ -18,6 +18,7 @@ internal sealed class MountCalls(TimeProvider clock)
 
     private const ulong Remount = 32;
     private const ulong Bind = 4096;
+    private const int UnmountDetach = 2;
     private const int UnmountNoFollow = 8;
 
     // _IOW('f', 16, __u64) of ext4.
@@ -55,6 +56,12 @@ internal sealed class MountCalls(TimeProvider clock)
                 ? new StorageException(
                     StorageErrorCode.FailedPrecondition, $"Cannot unmount {path}: processes still use files in it; end them first.")
                 : LinuxError.From(errno, $"unmount {path}"));
+
+    /// <summary>As <see cref="UnmountAsync"/>, whoever still uses files in it.</summary>
+    public Task DetachAsync(SafeFileHandle directory, string name, string path) =>
+        CallAsync(
+            () => Libc.Umount(LinuxFile.PathOf(directory) + "/" + name, UnmountDetach | UnmountNoFollow),
+            errno => LinuxError.From(errno, $"detach the mount at {path}"));
 
     /// <summary>Grows a mounted ext4, given a handle on the root of a writable mount of it.</summary>
     public Task ResizeExt4Async(SafeFileHandle root, ulong blocks, string path) =>

@@ -2,6 +2,7 @@ using Carina.Grains.Agents;
 using Carina.Grains.Errors;
 using Carina.Grains.Telemetry;
 using Carina.Silo.Backends;
+using Carina.Silo.Fencing;
 
 namespace Carina.Silo.Mounting;
 
@@ -16,6 +17,7 @@ internal sealed partial class NodeVolumes : INodeVolumes
     private readonly VolumeStaging _staging;
     private readonly VolumePublishing _publishing;
     private readonly VolumeInspection _inspection;
+    private readonly FencedVolumes _fenced;
     private readonly ILogger<NodeVolumes> _logger;
 
     public NodeVolumes(
@@ -24,13 +26,15 @@ internal sealed partial class NodeVolumes : INodeVolumes
         FileSystems fileSystems,
         MountCalls calls,
         NodeVolumesOptions options,
+        FencedVolumes fenced,
         ILogger<NodeVolumes> logger)
     {
-        var devices = new VolumeDevices(backends, policies);
+        var devices = new VolumeDevices(backends, policies, fenced);
         _scratch = new ScratchMount(calls, options);
         _staging = new VolumeStaging(devices, fileSystems, calls, options);
         _publishing = new VolumePublishing(devices, _scratch, calls, options);
         _inspection = new VolumeInspection(devices, fileSystems, options);
+        _fenced = fenced;
         _logger = logger;
     }
 
@@ -50,7 +54,13 @@ internal sealed partial class NodeVolumes : INodeVolumes
     {
         // Kubelet asks for each volume each minute: no lock, and no waiting for a volume that is being formatted.
         cancellationToken.ThrowIfCancellationRequested();
-        return Task.Run(() => _inspection.GetUsage(key, path), cancellationToken).WaitAsync(cancellationToken);
+        return Task.Run(GetUsage, cancellationToken).WaitAsync(cancellationToken);
+
+        VolumeUsage GetUsage()
+        {
+            var usage = _inspection.GetUsage(key, path);
+            return _fenced.FindRefusal(key) is { } refusal ? usage with { Problem = refusal.Message } : usage;
+        }
     }
 
     public async Task<long> ExpandAsync(DiskVolumeKey key, string path, CancellationToken cancellationToken)

@@ -108,6 +108,9 @@ internal sealed class SafePath : IDisposable
     /// <exception cref="StorageException">FailedPrecondition while processes use it.</exception>
     public Task UnmountAsync(MountCalls calls) => calls.UnmountAsync(_parent, Name, RealPath);
 
+    /// <summary>Takes the topmost mount on the name away from here, even while processes use it.</summary>
+    public Task DetachAsync(MountCalls calls) => calls.DetachAsync(_parent, Name, RealPath);
+
     /// <summary>
     /// Removes exactly this name if it is an empty directory or an empty file with nothing mounted on it. Nothing is
     /// success.
@@ -152,8 +155,9 @@ internal sealed class SafePath : IDisposable
         StorageErrorCode.FailedPrecondition,
         $"{RealPath} is left alone: {reason}. Look at what is there and move it away by hand.");
 
+    /// <summary>The mount that a handle is on, in whatever mount namespace.</summary>
     // proc(5), /proc/[pid]/fdinfo: works for handles on names, on every kernel, and does no I/O.
-    private static int MountIdOf(SafeFileHandle file)
+    internal static int MountIdOf(SafeFileHandle file)
     {
         const string field = "mnt_id:";
         var line = File.ReadLines($"/proc/self/fdinfo/{file.DangerousGetHandle()}")

@@ -2,12 +2,13 @@ using Carina.Grains.Agents;
 using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
 using Carina.Silo.Backends;
+using Carina.Silo.Fencing;
 using Carina.Silo.Linux;
 
 namespace Carina.Silo.Mounting;
 
 /// <summary>The devices of volumes, whichever backend has them.</summary>
-internal sealed class VolumeDevices(IEnumerable<IPoolBackend> backends, IPoolPolicies policies)
+internal sealed class VolumeDevices(IEnumerable<IPoolBackend> backends, IPoolPolicies policies, FencedVolumes fenced)
 {
     private readonly IPoolBackend[] _backends = [.. backends];
 
@@ -15,8 +16,24 @@ internal sealed class VolumeDevices(IEnumerable<IPoolBackend> backends, IPoolPol
     public VolumeDevice? Find(string volumeId) => FindWithBackend(volumeId)?.Device;
 
     /// <summary>Makes the device available, at its present size.</summary>
-    public Task<VolumeDevice> OpenAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
-        BackendOf(key).OpenAsync(key, cancellationToken);
+    /// <exception cref="StorageException">FailedPrecondition when this generation is fenced.</exception>
+    public async Task<VolumeDevice> OpenAsync(DiskVolumeKey key, CancellationToken cancellationToken)
+    {
+        fenced.Demand(key);
+        var device = await BackendOf(key).OpenAsync(key, cancellationToken).ConfigureAwait(false);
+
+        // A fence that began meanwhile may have looked for devices before there was this one.
+        if (fenced.FindRefusal(key) is { } refusal)
+        {
+            await CloseAsync(key.VolumeId, cancellationToken).ConfigureAwait(false);
+            throw refusal;
+        }
+
+        return device;
+    }
+
+    /// <inheritdoc cref="FencedVolumes.Demand"/>
+    public void DemandUnfenced(DiskVolumeKey key) => fenced.Demand(key);
 
     /// <summary>Whether a file system was made on the volume before; false where its backend does not remember.</summary>
     public Task<bool> WasFormattedAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>

@@ -16,6 +16,7 @@ internal sealed class VolumePublishing(
 {
     public async Task PublishAsync(PublishRequest request)
     {
+        devices.DemandUnfenced(request.Key);
         var asked = AskedFlags(request);
         using var target = SafePath.Open(request.TargetPath, options.AllowedRoots);
         var device = devices.Find(request.Key.VolumeId)

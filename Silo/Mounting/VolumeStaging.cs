@@ -16,6 +16,7 @@ internal sealed class VolumeStaging(
 {
     public async Task StageAsync(StageRequest request, CancellationToken cancellationToken)
     {
+        devices.DemandUnfenced(request.Key);
         var mountOptions = MountOptions.Parse(request.MountFlags);
         var fileSystem = request.Access == VolumeAccess.Block ? "" : FileSystems.Canonical(request.FileSystem);
         using var staging = SafePath.Open(request.StagingPath, options.AllowedRoots);

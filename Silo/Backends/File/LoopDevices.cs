@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Carina.Grains.Errors;
 using Carina.Silo.Linux;
 using Carina.Silo.Processes;
@@ -27,6 +28,7 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
     private const nuint GetStatus64 = 0x4C05;
     private const uint ReadOnlyFlag = 1;
     private const uint AutoClearFlag = 4;
+    private const int MaxLimitAttempts = 100;
     private static readonly TimeSpan _detachTime = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan _detachPause = TimeSpan.FromMilliseconds(50);
 
@@ -66,6 +68,38 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
     /// <summary>Whether it shows the whole file, writable.</summary>
     public static bool IsPlain(LoopDevice loop) =>
         TryGetStatus(loop, out var info) && info is { Offset: 0, SizeLimit: 0 } && (info.Flags & ReadOnlyFlag) == 0;
+
+    /// <summary>How much of the file it shows, in bytes; 0 stands for all of it. 0 also when it is not attached.</summary>
+    public static ulong SizeLimitOf(string path)
+    {
+        using var device = LinuxFile.TryOpen(null, path, OpenFlags.NonBlocking, out _);
+        return device is not null && TryGetStatus(device, out var info) ? info.SizeLimit : 0;
+    }
+
+    /// <summary>
+    /// Sets how much of the file it shows, in bytes, 0 being all: from its beginning, when what is under way has ended. Does
+    /// not return before.
+    /// </summary>
+    public static void SetSizeLimit(string path, ulong bytes)
+    {
+        using var device = LinuxFile.Open(null, path, OpenFlags.NonBlocking);
+        for (var attempt = 0; ; attempt++)
+        {
+            if (!TryGetStatus(device, out var info))
+                throw LinuxError.Last($"read the settings of {path}");
+
+            info.SizeLimit = bytes;
+            if (Libc.Ioctl(device, SetStatus64, ref info) == 0)
+                return;
+
+            // Kernels before 6.0 say so while a page was written to meanwhile.
+            var errno = Marshal.GetLastPInvokeError();
+            if (errno != Errno.EAGAIN || attempt == MaxLimitAttempts)
+                throw LinuxError.From(errno, $"limit {path} to {bytes} bytes");
+
+            Thread.Sleep(_detachPause);
+        }
+    }
 
     /// <summary>Attaches a loop device to a file; if one is attached already, returns that.</summary>
     public async Task<LoopDevice> AttachAsync(string path, FileIdentity file, CancellationToken cancellationToken)
@@ -125,6 +159,10 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
 
             await Task.Delay(_detachPause, clock, cancellationToken).ConfigureAwait(false);
         }
+
+        // The kernel keeps that for whatever the device is attached to next.
+        if (BlockDeviceNode.IsReadOnly(loop.Path))
+            BlockDeviceNode.SetReadOnly(loop.Path, readOnly: false);
     }
 
     // A file system lets go of its device a moment after it was unmounted, if somebody was looking at it just then.

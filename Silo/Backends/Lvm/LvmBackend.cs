@@ -8,7 +8,7 @@ using Carina.Silo.Lvm;
 namespace Carina.Silo.Backends.Lvm;
 
 /// <summary>Pools that are volume groups, volumes that are linear logical volumes in them.</summary>
-internal sealed class LvmBackend : IPoolBackend, IFormatMemory, IAsyncDisposable
+internal sealed partial class LvmBackend : IPoolBackend, IFormatMemory, IAsyncDisposable
 {
     /// <summary>Extent size that LVM gives a new volume group.</summary>
     private const long DefaultExtentBytes = 4 << 20;

@@ -12,6 +12,23 @@ internal sealed partial class LvmPool
     /// <summary>The volume's device if it is active; starts no process.</summary>
     public VolumeDevice? FindDevice(string volumeId) => DeviceMapper.Find(GroupName, GroupUuid, volumeId);
 
+    /// <summary>The volume as it was when the disk was last looked at or changed; null when it was not there, or not ours.</summary>
+    public DiskVolume? FindKnown(string volumeId) => _known.GetValueOrDefault(volumeId);
+
+    /// <summary>Puts the table that the volume's metadata says into its device, whatever table it has.</summary>
+    public async Task RefreshAsync(DiskVolumeKey key)
+    {
+        try
+        {
+            await RequireOursAsync(key).ConfigureAwait(false);
+            (await AskAsync(Command("lvchange", ["--refresh"], [key.VolumeId])).ConfigureAwait(false)).EnsureSuccess();
+        }
+        catch (LvmException exception)
+        {
+            throw LvmFailure.Explain(exception, $"give the device of volume '{key.VolumeId}' in pool '{Name}' its storage back");
+        }
+    }
+
     /// <summary>Activates the volume.</summary>
     public async Task<VolumeDevice> OpenAsync(DiskVolumeKey key, CancellationToken cancellationToken)
     {

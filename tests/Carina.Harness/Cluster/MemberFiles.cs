@@ -38,6 +38,7 @@ internal sealed class MemberFiles(ClusterOptions options, string directory)
                 "--path-roots", string.Join(':', [kubelet, .. options.MorePathRoots]),
                 // All members share two cores, or one, with whatever else runs: a slow one is not dead.
                 "--probe-timeout", "00:00:05",
+                "--state-directory", own,
                 "--run-directory", ClusterNode.RunDirectory(own),
                 "--max-volumes", options.MaxVolumesPerNode.ToString(CultureInfo.InvariantCulture),
                 .. storage?.SiloArguments ?? [],

@@ -83,6 +83,31 @@ public sealed class PoolQueueTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_command_is_refused_when_its_turn_has_come_and_one_that_runs_is_known_to()
+    {
+        var refused = new HashSet<string>();
+        await using var queue = new PoolQueue(
+            "pool",
+            _backend,
+            (_, _) => { },
+            _time,
+            command => refused.Contains(command.Key.VolumeId) ? new(StorageErrorCode.FailedPrecondition, "fenced") : null);
+        var first = queue.RunAsync(new(PoolCommandKind.Create, new("x", "pool", 1), 4), CancellationToken.None);
+        await _backend.Entered.WaitAsync();
+        var second = queue.RunAsync(new(PoolCommandKind.Expand, new("a", "pool", 1), 4), CancellationToken.None);
+        refused.UnionWith(["x", "a"]);
+        Assert.True(queue.WhenNoneRuns("a").IsCompleted);
+        var none = queue.WhenNoneRuns("x");
+        Assert.False(none.IsCompleted);
+        _backend.Gate.Release(10);
+        await first;
+        await none;
+        Assert.Equal(StorageErrorCode.FailedPrecondition, (await Assert.ThrowsAsync<StorageException>(() => second)).Code);
+        Assert.True(queue.WhenNoneRuns("a").IsCompleted);
+        Assert.Equal([["x"]], _backend.Batches);
+    }
+
+    [Fact]
     public async Task A_command_that_began_runs_to_its_end_whoever_listens()
     {
         using var cancel = new CancellationTokenSource();

@@ -5,6 +5,7 @@ using Carina.Grains.Volumes;
 using Carina.Silo.Backends;
 using Carina.Silo.Backends.Files;
 using Carina.Silo.Disks;
+using Carina.Silo.Fencing;
 using Carina.Silo.Mounting;
 using Carina.Silo.Tests.Linux;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -76,6 +77,7 @@ public sealed class NodeHost : IDisposable
             new FileSystems(TestHost.Runner, probe, calls, TimeProvider.System, NullLogger<FileSystems>.Instance),
             calls,
             new NodeVolumesOptions { AllowedRoots = [Kubelet], ScratchDirectory = Scratch },
+            new FencedVolumes(_host.Combine("fenced.json"), TimeProvider.System),
             NullLogger<NodeVolumes>.Instance);
     }
 

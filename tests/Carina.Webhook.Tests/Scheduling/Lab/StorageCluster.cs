@@ -104,6 +104,12 @@ internal sealed class StorageCluster : IAsyncDisposable
 
         public Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
             throw new NotSupportedException("These disks have no volumes of earlier releases.");
+
+        public Task FenceAsync(string node, DiskVolumeKey key, string reason, CancellationToken cancellationToken) =>
+            throw new NotSupportedException("Nobody writes to these disks.");
+
+        public Task LiftFenceAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
+            throw new NotSupportedException("Nobody writes to these disks.");
     }
 }
 
