@@ -51,6 +51,12 @@ internal sealed class DeviceCut(DeviceHolders holders, TimeProvider clock)
         BlockDeviceNode.SetReadOnly(path, readOnly);
     }
 
+    private static void Flush(string path)
+    {
+        using var file = LinuxFile.Open(null, path, OpenFlags.Read | OpenFlags.NonBlocking);
+        LinuxFile.Flush(file);
+    }
+
     private static bool IsLoop(DeviceNumber number) => BlockDeviceNode.ReadSysfs(number, "loop/backing_file") is not null;
 
     private static void CutMapped(DeviceNumber number)
@@ -63,10 +69,7 @@ internal sealed class DeviceCut(DeviceHolders holders, TimeProvider clock)
         var below = MappedTable.DevicesBelow(number);
         MappedTable.ReplaceByError(number);
         foreach (var path in below)
-        {
-            using var disk = LinuxFile.Open(null, path, OpenFlags.Read | OpenFlags.NonBlocking);
-            LinuxFile.Flush(disk);
-        }
+            Flush(path);
 
         if (!MappedTable.IsError(number))
         {
@@ -99,6 +102,9 @@ internal sealed class DeviceCut(DeviceHolders holders, TimeProvider clock)
 
         if (LoopDevices.SizeLimitOf(device.Path) != OneSector)
         {
+            // The kernel sets the size when what is under way has ended, and lets nobody ask for the device's state before.
+            // A disk that does not answer is waited for here instead, where it is in nobody's way.
+            await OwnThread.RunAsync(() => Flush(device.Path)).WaitAsync(cancellationToken).ConfigureAwait(false);
             await OwnThread.RunAsync(() => LoopDevices.SetSizeLimit(device.Path, OneSector))
                 .WaitAsync(cancellationToken).ConfigureAwait(false);
         }

@@ -17,7 +17,7 @@ namespace Carina.Silo.Tests.Fencing;
 public abstract class FencedNode : IAsyncDisposable
 {
     public const long Size = 320L << 20;
-    public const string Volume = "volume-a";
+    public const string Volume = "volume-fence";
 
     public TestHost Host { get; } = new();
 

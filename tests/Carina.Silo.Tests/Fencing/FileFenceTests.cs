@@ -87,6 +87,10 @@ public sealed class FileFenceTests() : FenceTests(FileNode.MakeAsync)
             Assert.Equal(StorageErrorCode.Unavailable, failure.Code);
             Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
             await FencedNode.AssertRefusedAsync(() => Node.StageAsync(fileSystem));
+
+            // Others are not held up by what still waits.
+            var device = fileSystem == "block" ? Node.Target : LoopDevices.FindByFileName(FencedNode.Volume + ".img")[0].Path;
+            Assert.Equal(0UL, await Task.Run(() => LoopDevices.SizeLimitOf(device)).WaitAsync(TimeSpan.FromSeconds(10)));
         }
         finally
         {
