@@ -31,7 +31,7 @@ internal sealed partial class PatientMembershipTable(
         ArgumentNullException.ThrowIfNull(entry);
 
         // Of another silo's row Orleans changes nothing but who suspects it, and that it is dead.
-        return (IsOurs(entry.SiloAddress) || !await IsToBeWaitedForAsync(entry.SiloAddress, cancellationToken))
+        return (IsOurs(entry.SiloAddress) || IsOrder(entry) || !await IsToBeWaitedForAsync(entry.SiloAddress, cancellationToken))
             && await table.UpdateRowAsync(entry, etag, tableVersion, cancellationToken);
     }
 
@@ -79,6 +79,10 @@ internal sealed partial class PatientMembershipTable(
 
     // At our own endpoint there is nobody else: it is a process that was here before.
     private bool IsOurs(SiloAddress silo) => silo.Endpoint.Equals(self.SiloAddress.Endpoint);
+
+    // TryKill (a pod or node was deleted) adds its author alone; a death by votes names the last voter twice.
+    private static bool IsOrder(MembershipEntry entry) =>
+        entry.Status == SiloStatus.Dead && (entry.SuspectTimes?.Count ?? 0) <= 1;
 
     private async Task<bool> IsToBeWaitedForAsync(SiloAddress silo, CancellationToken cancellationToken)
     {
