@@ -17,49 +17,29 @@ internal sealed class NodeExecutor(IServiceProvider services, NodeDirectory dire
         CallAsync(node, key, agent => agent.ExpandAsync(key, bytes, cancellationToken), cancellationToken);
 
     public Task DeleteAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
-        CallAsync(
-            node,
-            key,
-            async agent =>
-            {
-                await agent.DeleteAsync(key, cancellationToken);
-                return true;
-            },
-            cancellationToken);
+        CallAsync(node, key, agent => agent.DeleteAsync(key, cancellationToken), cancellationToken);
 
     public Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
         CallAsync(node, key, agent => agent.AdoptAsync(key, cancellationToken), cancellationToken);
 
     public Task TuneAsync(
         string node, DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken) =>
-        CallAsync(
-            node,
-            key,
-            async agent =>
-            {
-                await agent.TuneAsync(key, mutableParameters, cancellationToken);
-                return true;
-            },
-            cancellationToken);
+        CallAsync(node, key, agent => agent.TuneAsync(key, mutableParameters, cancellationToken), cancellationToken);
 
     public Task FenceAsync(string node, DiskVolumeKey key, string reason, CancellationToken cancellationToken) =>
-        CallAsync(
-            node,
-            key,
-            async agent =>
-            {
-                await agent.FenceAsync(key, reason, cancellationToken);
-                return true;
-            },
-            cancellationToken);
+        CallAsync(node, key, agent => agent.FenceAsync(key, reason, cancellationToken), cancellationToken);
 
     public Task LiftFenceAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
-        CallAsync(
+        CallAsync(node, key, agent => agent.LiftFenceAsync(key, cancellationToken), cancellationToken);
+
+    private async Task CallAsync(
+        string node, DiskVolumeKey key, Func<INodeAgent, Task> call, CancellationToken cancellationToken) =>
+        await CallAsync(
             node,
             key,
             async agent =>
             {
-                await agent.LiftFenceAsync(key, cancellationToken);
+                await call(agent);
                 return true;
             },
             cancellationToken);

@@ -43,12 +43,12 @@ internal sealed class DeviceCut(DeviceHolders holders, TimeProvider clock)
     }
 
     /// <summary>Undoes <see cref="CutAsync"/> for a loop device.</summary>
-    public static void RestoreLoop(string path, bool readOnly)
+    public static async Task RestoreLoopAsync(string path, bool readOnly, TimeProvider clock)
     {
-        if (LoopDevices.SizeLimitOf(path) == OneSector)
-            LoopDevices.SetSizeLimit(path, 0);
+        if (await OwnThread.RunAsync(() => LoopDevices.SizeLimitOf(path)).ConfigureAwait(false) == OneSector)
+            await LoopDevices.SetSizeLimitAsync(path, 0, clock).ConfigureAwait(false);
 
-        BlockDeviceNode.SetReadOnly(path, readOnly);
+        await OwnThread.RunAsync(() => BlockDeviceNode.SetReadOnly(path, readOnly)).ConfigureAwait(false);
     }
 
     private static void Flush(string path)
@@ -105,8 +105,7 @@ internal sealed class DeviceCut(DeviceHolders holders, TimeProvider clock)
             // The kernel sets the size when what is under way has ended, and lets nobody ask for the device's state before.
             // A disk that does not answer is waited for here instead, where it is in nobody's way.
             await OwnThread.RunAsync(() => Flush(device.Path)).WaitAsync(cancellationToken).ConfigureAwait(false);
-            await OwnThread.RunAsync(() => LoopDevices.SetSizeLimit(device.Path, OneSector))
-                .WaitAsync(cancellationToken).ConfigureAwait(false);
+            await LoopDevices.SetSizeLimitAsync(device.Path, OneSector, clock).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
         if (!IsCut(device))

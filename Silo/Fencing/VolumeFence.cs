@@ -59,7 +59,7 @@ internal sealed partial class VolumeFence(
         catch
         {
             // Nobody knows what it is, so it stays refused, if it can be also after a restart.
-            _ = fenced.SaveAsync(CancellationToken.None);
+            _ = SaveAnywayAsync(key.VolumeId);
             throw;
         }
 
@@ -88,6 +88,18 @@ internal sealed partial class VolumeFence(
         LogFenced(
             logger, key.VolumeId, key.Generation, devices.Count > 0 ? string.Join(", ", devices) : "nothing had to be",
             clock.GetElapsedTime(started).TotalMilliseconds, reason);
+    }
+
+    private async Task SaveAnywayAsync(string volumeId)
+    {
+        try
+        {
+            await fenced.SaveAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (StorageException exception)
+        {
+            LogFailed(logger, "remember the fence of", volumeId, exception.Message);
+        }
     }
 
     private async Task<List<string>> CutAllAsync(DiskVolumeKey key, Action<string> step, CancellationToken cancellationToken)

@@ -24,7 +24,8 @@ internal static class StoreSetup
         else
         {
             builder.Services.AddEmbeddedStorage(options.StateFile);
-            builder.Services.AddPatientMembershipTable(p => ActivatorUtilities.CreateInstance<DocumentMembershipTable>(p));
+            builder.Services.AddSiloPatience();
+            builder.Services.AddSingleton<IMembershipTable, DocumentMembershipTable>();
             builder.Services.AddSingleton<INodeLabels, ConfiguredNodeLabels>();
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Carina.Silo.Membership.Patience;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 
@@ -11,8 +12,10 @@ namespace Carina.Silo.Membership;
 /// <param name="documents">Where document and heartbeats are kept.</param>
 /// <param name="cluster">Names the cluster.</param>
 /// <param name="pod">The pod of this process. Only a silo itself inserts its row, so an inserted row is this pod's.</param>
+/// <param name="patience">Which votes against silos do not count yet; null: all do.</param>
 internal sealed class DocumentMembershipTable(
-    IMembershipDocuments documents, IOptions<ClusterOptions> cluster, MembershipPod? pod = null) : IMembershipTable
+    IMembershipDocuments documents, IOptions<ClusterOptions> cluster, MembershipPod? pod = null, SiloPatience? patience = null)
+    : IMembershipTable
 {
     private string ClusterId => cluster.Value.ClusterId;
 
@@ -116,6 +119,12 @@ internal sealed class DocumentMembershipTable(
         var address = entry.SiloAddress.ToParsableString();
         var current = snapshot.Document.Rows.GetValueOrDefault(address);
         if (current?.ETag != rowETag)
+        {
+            return false;
+        }
+
+        if (current is not null && patience is not null && await patience.HoldsBackAsync(
+            entry, snapshot.Document.Rows.Keys.Select(SiloAddress.FromParsableString), cancellationToken))
         {
             return false;
         }

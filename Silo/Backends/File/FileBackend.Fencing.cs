@@ -35,6 +35,6 @@ internal sealed partial class FileBackend : IFenceableBackend
     {
         // Where pods may only read the bare device, it stays read-only.
         var nodes = MountTable.Read().OfNode(new DeviceNumber(device.Major, device.Minor)).ToList();
-        return OwnThread.RunAsync(() => DeviceCut.RestoreLoop(device.Path, nodes.Count > 0 && nodes.All(mount => mount.IsReadOnly)));
+        return DeviceCut.RestoreLoopAsync(device.Path, nodes.Count > 0 && nodes.All(mount => mount.IsReadOnly), _clock);
     }
 }

@@ -21,6 +21,7 @@ internal sealed partial class FileBackend : IPoolBackend, IFormatMemory
     private readonly KeyedLock _locks = new();
     private readonly LoopDevices _loops;
     private readonly VolumeLoops _volumeLoops;
+    private readonly TimeProvider _clock;
     private readonly ICrashPoints _crash;
     private readonly ILogger<FileBackend> _logger;
     private volatile Dictionary<string, FilePool> _pools = new(StringComparer.Ordinal);
@@ -30,6 +31,7 @@ internal sealed partial class FileBackend : IPoolBackend, IFormatMemory
     {
         _loops = new LoopDevices(runner, clock);
         _volumeLoops = new VolumeLoops(_loops);
+        _clock = clock;
         _crash = crash;
         _logger = logger;
     }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Carina.Grains.Errors;
+using Carina.Silo.Fencing;
 using Carina.Silo.Linux;
 using Carina.Silo.Processes;
 using Microsoft.Win32.SafeHandles;
@@ -78,27 +79,32 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
 
     /// <summary>
     /// Sets how much of the file it shows, in bytes, 0 being all: from its beginning, when what is under way has ended. Does
-    /// not return before.
+    /// not end before; the caller bounds its own wait.
     /// </summary>
-    public static void SetSizeLimit(string path, ulong bytes)
+    public static async Task SetSizeLimitAsync(string path, ulong bytes, TimeProvider clock)
     {
-        using var device = LinuxFile.Open(null, path, OpenFlags.NonBlocking);
         for (var attempt = 0; ; attempt++)
         {
-            if (!TryGetStatus(device, out var info))
-                throw LinuxError.Last($"read the settings of {path}");
-
-            info.SizeLimit = bytes;
-            if (Libc.Ioctl(device, SetStatus64, ref info) == 0)
+            // Kernels before 6.0 say so while a page was written to meanwhile.
+            var errno = await OwnThread.RunAsync(() => TrySetSizeLimit(path, bytes)).ConfigureAwait(false);
+            if (errno == 0)
                 return;
 
-            // Kernels before 6.0 say so while a page was written to meanwhile.
-            var errno = Marshal.GetLastPInvokeError();
             if (errno != Errno.EAGAIN || attempt == MaxLimitAttempts)
                 throw LinuxError.From(errno, $"limit {path} to {bytes} bytes");
 
-            Thread.Sleep(_detachPause);
+            await Task.Delay(_detachPause, clock).ConfigureAwait(false);
         }
+    }
+
+    private static int TrySetSizeLimit(string path, ulong bytes)
+    {
+        using var device = LinuxFile.Open(null, path, OpenFlags.NonBlocking);
+        if (!TryGetStatus(device, out var info))
+            throw LinuxError.Last($"read the settings of {path}");
+
+        info.SizeLimit = bytes;
+        return Libc.Ioctl(device, SetStatus64, ref info) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
     /// <summary>Attaches a loop device to a file; if one is attached already, returns that.</summary>

@@ -19,11 +19,13 @@ internal static class KubernetesMembershipExtensions
         this IServiceCollection services, Action<KubernetesMembershipOptions>? configure = null)
     {
         services.AddMembershipObject(configure);
-        services.AddPatientMembershipTable(provider => new DocumentMembershipTable(
+        services.AddSiloPatience();
+        services.AddSingleton<IMembershipTable>(provider => new DocumentMembershipTable(
             provider.GetRequiredService<IMembershipDocuments>(),
             provider.GetRequiredService<IOptions<ClusterOptions>>(),
             provider.GetRequiredService<IOptions<KubernetesMembershipOptions>>().Value.PodIn(
-                provider.GetRequiredService<IOptions<KubernetesOptions>>().Value.Namespace)));
+                provider.GetRequiredService<IOptions<KubernetesOptions>>().Value.Namespace),
+            provider.GetRequiredService<SiloPatience>()));
         services.AddHostedService<MembershipWatch>();
         return services;
     }

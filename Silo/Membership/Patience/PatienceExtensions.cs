@@ -5,14 +5,12 @@ namespace Carina.Silo.Membership.Patience;
 /// <summary>Adds patience with silos that are slow.</summary>
 internal static class PatienceExtensions
 {
-    /// <summary>Registers the membership table that <paramref name="create"/> makes, used with patience.</summary>
-    public static IServiceCollection AddPatientMembershipTable(
-        this IServiceCollection services, Func<IServiceProvider, IMembershipTable> create)
+    /// <summary>Registers <see cref="SiloPatience"/>, which the membership table of a silo asks.</summary>
+    public static IServiceCollection AddSiloPatience(this IServiceCollection services)
     {
         services.AddOptions<PatienceOptions>();
         services.TryAddSingleton<ISiloDoor, TcpSiloDoor>();
-        services.AddSingleton<IMembershipTable>(provider =>
-            ActivatorUtilities.CreateInstance<PatientMembershipTable>(provider, create(provider)));
+        services.TryAddSingleton<SiloPatience>();
         return services;
     }
 }

@@ -7,18 +7,18 @@ using Microsoft.Extensions.Time.Testing;
 namespace Carina.Silo.Tests.Membership.Patience;
 
 /// <summary>When a vote against a silo counts. With real silos: SilentSiloTests.</summary>
-public sealed class PatientMembershipTableTests
+public sealed class SiloPatienceTests
 {
     private static readonly SiloAddress _self = SiloAddress.New(IPAddress.Parse("10.0.0.1"), 11111, 7);
     private static readonly SiloAddress _other = SiloAddress.New(IPAddress.Parse("10.0.0.2"), 11111, 5);
 
     private readonly FakeTimeProvider _time = new();
     private readonly Door _door = new();
-    private readonly Table _inner = new();
-    private readonly PatientMembershipTable _table;
+    private readonly List<SiloAddress> _rows = [];
+    private readonly SiloPatience _patience;
 
-    public PatientMembershipTableTests() => _table = new(
-        _inner, _door, new Self(), Options.Create(new PatienceOptions()), _time, NullLogger<PatientMembershipTable>.Instance);
+    public SiloPatienceTests() => _patience = new(
+        _door, new Self(), Options.Create(new PatienceOptions()), _time, NullLogger<SiloPatience>.Instance);
 
     [Fact]
     public async Task Where_nobody_is_the_vote_counts_at_once()
@@ -53,7 +53,7 @@ public sealed class PatientMembershipTableTests
     [Fact]
     public async Task One_whose_successor_answers_is_dead()
     {
-        _inner.Rows = [SiloAddress.New(_other.Endpoint, _other.Generation + 1)];
+        _rows.Add(SiloAddress.New(_other.Endpoint, _other.Generation + 1));
         Assert.True(await VoteAsync(_other));
     }
 
@@ -65,8 +65,20 @@ public sealed class PatientMembershipTableTests
         Assert.Empty(_door.Asked);
     }
 
-    private Task<bool> VoteAsync(SiloAddress silo) =>
-        _table.UpdateRowAsync(new() { SiloAddress = silo }, "etag", new(2, "etag"), TestContext.Current.CancellationToken);
+    [Fact]
+    public async Task An_order_counts_at_once_and_a_death_by_votes_does_not()
+    {
+        var dead = new MembershipEntry { SiloAddress = _other, Status = SiloStatus.Dead };
+        dead.AddSuspector(_self, default);
+        Assert.True(await CountsAsync(dead));
+        dead.AddSuspector(_self, default);
+        Assert.False(await CountsAsync(dead));
+    }
+
+    private Task<bool> VoteAsync(SiloAddress silo) => CountsAsync(new() { SiloAddress = silo });
+
+    private async Task<bool> CountsAsync(MembershipEntry entry) =>
+        !await _patience.HoldsBackAsync(entry, _rows, TestContext.Current.CancellationToken);
 
     private sealed class Door : ISiloDoor
     {
@@ -92,28 +104,5 @@ public sealed class PatientMembershipTableTests
         public SiloAddress SiloAddress => _self;
 
         public SiloAddress GatewayAddress => _self;
-    }
-
-    /// <summary>Takes every write.</summary>
-    private sealed class Table : IMembershipTable
-    {
-        public List<SiloAddress> Rows { get; set; } = [];
-
-        public Task<MembershipTableData> ReadAll() => Task.FromResult(new MembershipTableData(
-            [.. Rows.Select(r => Tuple.Create(new MembershipEntry { SiloAddress = r }, "etag"))], new(1, "etag")));
-
-        public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion) => Task.FromResult(true);
-
-        public Task InitializeMembershipTable(bool tryInitTableVersion) => throw new NotSupportedException();
-
-        public Task DeleteMembershipTableEntries(string clusterId) => throw new NotSupportedException();
-
-        public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => throw new NotSupportedException();
-
-        public Task<MembershipTableData> ReadRow(SiloAddress key) => throw new NotSupportedException();
-
-        public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => throw new NotSupportedException();
-
-        public Task UpdateIAmAlive(MembershipEntry entry) => throw new NotSupportedException();
     }
 }
