@@ -1,3 +1,4 @@
+using Carina.Grains.Failover;
 using Orleans.Concurrency;
 
 namespace Carina.Grains.Volumes;
@@ -52,6 +53,57 @@ public interface IVolumeGrain : IGrainWithStringKey
     [Alias("Authorize")]
     [AlwaysInterleave]
     Task<VolumeRecord> AuthorizeAsync(string nodeName, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Records that the volume is to leave its node: from the answer on nobody may start to use it. Repeated with the same
+    /// id it returns the move as far as it is.
+    /// </summary>
+    /// <param name="moveId">Tells this move from others.</param>
+    /// <param name="cause">Why.</param>
+    /// <param name="fromNode">The node that it is to leave.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="Errors.StorageException">
+    /// NotFound; FailedPrecondition when the volume is not on that node; Aborted when another move is under way.
+    /// </exception>
+    [Alias("BeginMove")]
+    Task<VolumeRecord> BeginMoveAsync(
+        string moveId, MoveCause cause, string fromNode, CancellationToken cancellationToken);
+
+    /// <summary>Ends a move while nothing was made elsewhere: the volume stays where it is. Any other move is left alone.</summary>
+    /// <exception cref="Errors.StorageException">FailedPrecondition when the volume has moved already.</exception>
+    [Alias("CancelMove")]
+    Task CancelMoveAsync(string moveId, string reason, CancellationToken cancellationToken);
+
+    /// <summary>The old holder cannot write any more.</summary>
+    /// <param name="moveId">The move.</param>
+    /// <param name="evidence">How that is known, for people.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    [Alias("ConfirmFence")]
+    Task<VolumeRecord> ConfirmFenceAsync(string moveId, string evidence, CancellationToken cancellationToken);
+
+    /// <summary>Makes the volume, empty, on another node; the old copy is retired, not deleted.</summary>
+    /// <exception cref="Errors.StorageException">
+    /// ResourceExhausted when the node has no room; FailedPrecondition when the old holder may still write.
+    /// </exception>
+    [Alias("Relocate")]
+    Task<VolumeRecord> RelocateAsync(string moveId, string toNode, CancellationToken cancellationToken);
+
+    /// <summary>Keeps the manifest of a PersistentVolume that is about to be deleted and made again.</summary>
+    [Alias("RememberManifest")]
+    Task RememberManifestAsync(string moveId, string manifest, CancellationToken cancellationToken);
+
+    /// <summary>A step after relocation is done: goes on to the next, or ends the move after the last.</summary>
+    /// <param name="moveId">The move.</param>
+    /// <param name="done">The step that was done; if the move is not at it any more, nothing happens.</param>
+    /// <param name="what">What was done, for the volume's history.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    [Alias("CompleteStep")]
+    Task<VolumeRecord> CompleteStepAsync(
+        string moveId, MovePhase done, string what, CancellationToken cancellationToken);
+
+    /// <summary>Notes what stands in the way of a move; the same again changes nothing.</summary>
+    [Alias("NoteObstacle")]
+    Task NoteObstacleAsync(string moveId, string problem, CancellationToken cancellationToken);
 }
 
 /// <summary>A volume asked for, already validated for form.</summary>

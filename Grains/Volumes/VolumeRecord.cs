@@ -1,4 +1,5 @@
 using Carina.Grains.Configuration;
+using Carina.Grains.Failover;
 
 namespace Carina.Grains.Volumes;
 
@@ -105,6 +106,25 @@ public sealed record VolumeRecord
     /// <summary>Places where an earlier, never handed out generation may still be on disk.</summary>
     [Id(18)]
     public List<AbandonedPlace> Abandoned { get; init; } = [];
+
+    /// <summary>A move to another node that is under way; null at rest.</summary>
+    [Id(19)]
+    public VolumeMove? Move { get; init; }
+
+    /// <summary>Copies on nodes that the volume was moved away from; they hold data and are kept.</summary>
+    [Id(20)]
+    public List<RetiredCopy> Retired { get; init; } = [];
+
+    /// <summary>The last things that happened to it, oldest first; at most <see cref="MaxHistory"/>.</summary>
+    [Id(21)]
+    public List<VolumeHistoryEntry> History { get; init; } = [];
+
+    /// <summary>Entries of <see cref="History"/> that are kept.</summary>
+    public const int MaxHistory = 50;
+
+    /// <summary>This record with one more thing that happened.</summary>
+    public VolumeRecord Remember(DateTimeOffset at, string what) =>
+        this with { History = [.. History.TakeLast(MaxHistory - 1), new(at, what)] };
 }
 
 /// <summary>Where a generation that nobody ever used may have been left.</summary>

@@ -1,0 +1,256 @@
+using Carina.Grains.Agents;
+using Carina.Grains.Errors;
+using Carina.Grains.Failover;
+using Carina.Grains.Nodes;
+using Carina.Grains.Placement;
+
+namespace Carina.Grains.Volumes;
+
+// A move: fence → relocate → rehome → release. The grain keeps the volume's side of it; a coordinator drives it.
+internal sealed partial class VolumeGrain
+{
+    public async Task<VolumeRecord> BeginMoveAsync(
+        string moveId, MoveCause cause, string fromNode, CancellationToken cancellationToken)
+    {
+        var record = RequireReady();
+        if (record.Move is { } current)
+        {
+            return current.Id == moveId
+                ? record
+                : throw new StorageException(
+                    StorageErrorCode.Aborted,
+                    $"Volume '{Id}' is being moved already, away from node '{current.From.NodeName}'.");
+        }
+
+        if (record.NodeName != fromNode)
+        {
+            throw WrongNode(record, fromNode);
+        }
+
+        var now = time.GetUtcNow();
+        var move = new VolumeMove
+        {
+            Id = moveId,
+            Cause = cause,
+            Phase = MovePhase.Fencing,
+            From = new(record.NodeName, record.Pool, record.Generation, record.Bytes),
+            StartedAt = now,
+            PhaseSince = now,
+        };
+        await WriteAsync((record with { Move = move }).Remember(
+            now, $"Is to leave node '{fromNode}': {(cause == MoveCause.NodeLost ? "the node is lost" : "requested")}."));
+        crash.Reached("move.begun", Id);
+        return _record!;
+    }
+
+    public async Task CancelMoveAsync(string moveId, string reason, CancellationToken cancellationToken)
+    {
+        ThrowIfRefused();
+        if (_record?.Move is not { } move || move.Id != moveId)
+        {
+            return;
+        }
+
+        if (move.Phase is MovePhase.Rehoming or MovePhase.Releasing)
+        {
+            throw new StorageException(
+                StorageErrorCode.FailedPrecondition,
+                $"Volume '{Id}' has moved to node '{_record.NodeName}' already; the move can only be finished.");
+        }
+
+        await WriteAsync((WithoutTarget(_record) with { Move = null }).Remember(time.GetUtcNow(), $"Stays where it is: {reason}"));
+        await CleanUpAsync(cancellationToken);
+    }
+
+    public async Task<VolumeRecord> ConfirmFenceAsync(
+        string moveId, string evidence, CancellationToken cancellationToken)
+    {
+        var (record, move) = RequireMove(moveId);
+        if (move.Phase == MovePhase.Fencing)
+        {
+            var now = time.GetUtcNow();
+            await WriteAsync((record with
+            {
+                Move = move with { Phase = MovePhase.Relocating, PhaseSince = now, Fence = evidence, Problem = "" },
+            }).Remember(now, $"Node '{move.From.NodeName}' cannot write to it any more: {evidence}"));
+            crash.Reached("move.fenced", Id);
+        }
+
+        return _record!;
+    }
+
+    public async Task<VolumeRecord> RelocateAsync(string moveId, string toNode, CancellationToken cancellationToken)
+    {
+        var (record, move) = RequireMove(moveId);
+        switch (move.Phase)
+        {
+            case MovePhase.Fencing:
+                throw new StorageException(
+                    StorageErrorCode.FailedPrecondition,
+                    $"Volume '{Id}' is not made on node '{toNode}': node '{move.From.NodeName}' may still write to it.");
+            case MovePhase.Rehoming or MovePhase.Releasing:
+                return record;
+        }
+
+        if (move.Target?.NodeName != toNode)
+        {
+            await ChooseTargetAsync(toNode, cancellationToken);
+        }
+
+        try
+        {
+            return await MakeAtTargetAsync(cancellationToken);
+        }
+        catch (StorageException exception) when (exception.Code == StorageErrorCode.ResourceExhausted)
+        {
+            await WriteAsync(WithoutTarget(_record!));
+            await CleanUpAsync(cancellationToken);
+            throw;
+        }
+    }
+
+    public async Task RememberManifestAsync(string moveId, string manifest, CancellationToken cancellationToken)
+    {
+        var (record, move) = RequireMove(moveId);
+        if (move.Manifest != manifest)
+        {
+            await WriteAsync(record with { Move = move with { Manifest = manifest } });
+        }
+    }
+
+    public async Task<VolumeRecord> CompleteStepAsync(
+        string moveId, MovePhase done, string what, CancellationToken cancellationToken)
+    {
+        ThrowIfRefused();
+        if (_record?.Move is not { } move || move.Id != moveId || move.Phase != done)
+        {
+            return RequireReady();
+        }
+
+        var now = time.GetUtcNow();
+        var next = done switch
+        {
+            MovePhase.Rehoming => move with { Phase = MovePhase.Releasing, PhaseSince = now, Manifest = "", Problem = "" },
+            MovePhase.Releasing => null,
+            _ => throw new ArgumentOutOfRangeException(nameof(done), done, "This step has a method of its own."),
+        };
+        await WriteAsync((_record with { Move = next }).Remember(now, what));
+        crash.Reached(next is null ? "move.done" : "move.rehomed", Id);
+        return _record!;
+    }
+
+    public async Task NoteObstacleAsync(string moveId, string problem, CancellationToken cancellationToken)
+    {
+        var (record, move) = RequireMove(moveId);
+        if (move.Problem != problem)
+        {
+            await WriteAsync(record with { Move = move with { Problem = problem } });
+        }
+    }
+
+    /// <summary>Reserves on the node and records that the volume is made there.</summary>
+    private async Task ChooseTargetAsync(string toNode, CancellationToken cancellationToken)
+    {
+        await WriteIfChangedAsync(WithoutTarget(_record!));
+        var record = _record!;
+        if (record.Retired.Append(record.Move!.From).Any(c => c.NodeName == toNode))
+        {
+            throw new StorageException(
+                StorageErrorCode.ResourceExhausted,
+                $"Node '{toNode}' holds an older copy of volume '{Id}'; restore or discard that before the volume goes there.");
+        }
+
+        var generation = NextGeneration(record);
+        var ranking = await GrainFactory.GetGrain<IPlacementGrain>(0).RankAsync(
+            new PlacementRequest
+            {
+                Bytes = record.Bytes,
+                LimitBytes = 0,
+                Pool = record.Parameters.GetValueOrDefault(CarinaNames.DiskGroup, record.Pool),
+                Requisite = [new() { [CarinaNames.TopologyKey] = toNode }],
+                Preferred = [],
+            },
+            cancellationToken);
+        foreach (var candidate in ranking.Candidates)
+        {
+            var key = new DiskVolumeKey(Id, candidate.Pool, generation);
+            var reservation = await Ledger(candidate.NodeName).ReserveAsync(new(key, record.Bytes, 0), cancellationToken);
+            if (reservation.Outcome == ReservationOutcome.Reserved)
+            {
+                crash.Reached("move.reserved", Id);
+                await WriteAsync(record with
+                {
+                    Move = record.Move with { Target = new(candidate.NodeName, candidate.Pool, generation) },
+                });
+                crash.Reached("move.recorded", Id);
+                return;
+            }
+        }
+
+        throw new StorageException(
+            ranking.Silent.Count > 0 ? StorageErrorCode.Unavailable : StorageErrorCode.ResourceExhausted,
+            $"Node '{toNode}' has no room for volume '{Id}' of {record.Bytes} bytes"
+            + (ranking.Refusals.Count > 0 ? ": " + string.Join("; ", ranking.Refusals.Take(5)) : "."));
+    }
+
+    private async Task<VolumeRecord> MakeAtTargetAsync(CancellationToken cancellationToken)
+    {
+        var record = _record!;
+        var move = record.Move!;
+        var target = move.Target!;
+        var key = new DiskVolumeKey(Id, target.Pool, target.Generation);
+
+        // A promise that lapsed meanwhile is renewed, or refused.
+        var promise = await Ledger(target.NodeName).ReserveAsync(new(key, record.Bytes, 0), cancellationToken);
+        if (promise.Outcome != ReservationOutcome.Reserved)
+        {
+            throw new StorageException(
+                StorageErrorCode.ResourceExhausted,
+                $"Node '{target.NodeName}' has no room for volume '{Id}' any more ({promise.AvailableBytes} bytes left).");
+        }
+
+        var made = await executor.CreateAsync(target.NodeName, key, promise.Bytes, cancellationToken);
+        crash.Reached("move.on-disk", Id);
+        await Ledger(target.NodeName).ConfirmAsync(key, made.Bytes, cancellationToken);
+        crash.Reached("move.confirmed", Id);
+        var now = time.GetUtcNow();
+        await WriteAsync((record with
+        {
+            NodeName = target.NodeName,
+            Pool = target.Pool,
+            Policy = record.Policy,
+            Generation = target.Generation,
+            Bytes = made.Bytes,
+            TargetBytes = made.Bytes,
+            DevicePath = made.DevicePath,
+            PublishedNodes = [],
+            Retired = [.. record.Retired, move.From],
+            Move = move with { Phase = MovePhase.Rehoming, PhaseSince = now, Target = null, Problem = "" },
+        }).Remember(
+            now,
+            $"Made anew, empty, with generation {target.Generation} in pool '{target.Pool}' on node '{target.NodeName}'; "
+            + $"generation {move.From.Generation} on node '{move.From.NodeName}' is kept."));
+        crash.Reached("move.relocated", Id);
+        return _record!;
+    }
+
+    // Nobody ever used what may be at a target, so it is removed as any abandoned place is.
+    private static VolumeRecord WithoutTarget(VolumeRecord record) => record.Move?.Target is { } target
+        ? record with { Move = record.Move with { Target = null }, Abandoned = [.. record.Abandoned, target] }
+        : record;
+
+    private static long NextGeneration(VolumeRecord record) =>
+        record.Abandoned.Select(a => a.Generation).Append(record.Generation).Max() + 1;
+
+    private Task WriteIfChangedAsync(VolumeRecord record) =>
+        ReferenceEquals(record, _record) ? Task.CompletedTask : WriteAsync(record);
+
+    private (VolumeRecord Record, VolumeMove Move) RequireMove(string moveId)
+    {
+        var record = RequireReady();
+        return record.Move is { } move && move.Id == moveId
+            ? (record, move)
+            : throw new StorageException(
+                StorageErrorCode.Aborted, $"Move {moveId} of volume '{Id}' is not under way any more.");
+    }
+}
