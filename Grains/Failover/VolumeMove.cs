@@ -1,3 +1,4 @@
+using Carina.Grains.Agents;
 using Carina.Grains.Volumes;
 
 namespace Carina.Grains.Failover;
@@ -66,13 +67,17 @@ public sealed record VolumeMove
     [Id(7)]
     public string Problem { get; init; } = "";
 
+    /// <summary>The PersistentVolume as it is to be, while it may exist nowhere else; empty before.</summary>
+    [Id(8)]
+    public string Manifest { get; init; } = "";
+
     /// <summary>Where it is being made, until it is there; null before.</summary>
     [Id(9)]
     public AbandonedPlace? Target { get; init; }
 
-    /// <summary>The PersistentVolume as it is to be, while it may exist nowhere else; empty before.</summary>
-    [Id(8)]
-    public string Manifest { get; init; } = "";
+    /// <summary>What was made at <see cref="Target"/>; null until it is.</summary>
+    [Id(10)]
+    public DiskVolume? Made { get; init; }
 }
 
 /// <summary>
@@ -93,3 +98,11 @@ public sealed record RetiredCopy(
 public sealed record VolumeHistoryEntry(
     [property: Id(0)] DateTimeOffset At,
     [property: Id(1)] string What);
+
+/// <summary>A node's word that it stops all writing to a generation of a volume before the node's lease can have lapsed.</summary>
+[GenerateSerializer]
+[Alias("carina.VolumeGuard")]
+public sealed record VolumeGuard(
+    [property: Id(0)] string NodeName,
+    [property: Id(1)] long Generation,
+    [property: Id(2)] DateTimeOffset Since);

@@ -55,6 +55,18 @@ public interface IVolumeGrain : IGrainWithStringKey
     Task<VolumeRecord> AuthorizeAsync(string nodeName, CancellationToken cancellationToken);
 
     /// <summary>
+    /// The node gives its word that it stops all writing to its generation of the volume before its lease can have
+    /// lapsed. From then on the volume may be handed over to another node when that happens. Idempotent.
+    /// </summary>
+    /// <exception cref="Errors.StorageException">As <see cref="AuthorizeAsync"/>; FailedPrecondition for another generation.</exception>
+    [Alias("Guard")]
+    Task GuardAsync(string nodeName, long generation, CancellationToken cancellationToken);
+
+    /// <summary>Takes that back: nothing that opted in uses the volume there any more. Anything else is left alone.</summary>
+    [Alias("Unguard")]
+    Task UnguardAsync(string nodeName, long generation, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Records that the volume is to leave its node: from the answer on nobody may start to use it. Repeated with the same
     /// id it returns the move as far as it is.
     /// </summary>
@@ -81,12 +93,29 @@ public interface IVolumeGrain : IGrainWithStringKey
     [Alias("ConfirmFence")]
     Task<VolumeRecord> ConfirmFenceAsync(string moveId, string evidence, CancellationToken cancellationToken);
 
-    /// <summary>Makes the volume, empty, on another node; the old copy is retired, not deleted.</summary>
+    /// <summary>
+    /// Reserves room for the volume on another node, and gives up an earlier place of this move. Volumes that move
+    /// together are all placed before the first is made.
+    /// </summary>
     /// <exception cref="Errors.StorageException">
-    /// ResourceExhausted when the node has no room; FailedPrecondition when the old holder may still write.
+    /// ResourceExhausted when the node has no room or an older copy of the volume; Unavailable when that is not known;
+    /// FailedPrecondition when the old holder may still write.
     /// </exception>
-    [Alias("Relocate")]
-    Task<VolumeRecord> RelocateAsync(string moveId, string toNode, CancellationToken cancellationToken);
+    [Alias("PlaceMove")]
+    Task<VolumeRecord> PlaceMoveAsync(string moveId, string toNode, CancellationToken cancellationToken);
+
+    /// <summary>Makes the volume, empty, at the place that was reserved; it is not used yet.</summary>
+    /// <exception cref="Errors.StorageException">ResourceExhausted when there is no room after all.</exception>
+    [Alias("MakeMove")]
+    Task<VolumeRecord> MakeMoveAsync(string moveId, CancellationToken cancellationToken);
+
+    /// <summary>Gives the place up again and has removed what was made there. After <see cref="CommitMoveAsync"/> nothing happens.</summary>
+    [Alias("UnplaceMove")]
+    Task<VolumeRecord> UnplaceMoveAsync(string moveId, CancellationToken cancellationToken);
+
+    /// <summary>What was made is the volume from now on; the old copy is retired, not deleted.</summary>
+    [Alias("CommitMove")]
+    Task<VolumeRecord> CommitMoveAsync(string moveId, CancellationToken cancellationToken);
 
     /// <summary>Keeps the manifest of a PersistentVolume that is about to be deleted and made again.</summary>
     [Alias("RememberManifest")]

@@ -79,7 +79,7 @@ internal sealed partial class VolumeGrain
         return _record!;
     }
 
-    public async Task<VolumeRecord> RelocateAsync(string moveId, string toNode, CancellationToken cancellationToken)
+    public async Task<VolumeRecord> PlaceMoveAsync(string moveId, string toNode, CancellationToken cancellationToken)
     {
         var (record, move) = RequireMove(moveId);
         switch (move.Phase)
@@ -97,16 +97,80 @@ internal sealed partial class VolumeGrain
             await ChooseTargetAsync(toNode, cancellationToken);
         }
 
-        try
+        return _record!;
+    }
+
+    public async Task<VolumeRecord> MakeMoveAsync(string moveId, CancellationToken cancellationToken)
+    {
+        var (record, move) = RequireMove(moveId);
+        if (move.Phase != MovePhase.Relocating)
         {
-            return await MakeAtTargetAsync(cancellationToken);
+            return record;
         }
-        catch (StorageException exception) when (exception.Code == StorageErrorCode.ResourceExhausted)
+
+        var target = RequireTarget(move);
+        var key = new DiskVolumeKey(Id, target.Pool, target.Generation);
+
+        // A promise that lapsed meanwhile is renewed, or refused.
+        var promise = await Ledger(target.NodeName).ReserveAsync(new(key, record.Bytes, 0), cancellationToken);
+        if (promise.Outcome != ReservationOutcome.Reserved)
         {
-            await WriteAsync(WithoutTarget(_record!));
+            throw new StorageException(
+                StorageErrorCode.ResourceExhausted,
+                $"Node '{target.NodeName}' has no room for volume '{Id}' any more ({promise.AvailableBytes} bytes left).");
+        }
+
+        var made = await executor.CreateAsync(target.NodeName, key, promise.Bytes, cancellationToken);
+        crash.Reached("move.on-disk", Id);
+        await Ledger(target.NodeName).ConfirmAsync(key, made.Bytes, cancellationToken);
+        crash.Reached("move.confirmed", Id);
+        await WriteAsync(record with { Move = move with { Made = made } });
+        crash.Reached("move.made", Id);
+        return _record!;
+    }
+
+    public async Task<VolumeRecord> UnplaceMoveAsync(string moveId, CancellationToken cancellationToken)
+    {
+        var (record, move) = RequireMove(moveId);
+        if (move.Phase == MovePhase.Relocating && move.Target is not null)
+        {
+            await WriteAsync(WithoutTarget(record));
             await CleanUpAsync(cancellationToken);
-            throw;
         }
+
+        return _record!;
+    }
+
+    public async Task<VolumeRecord> CommitMoveAsync(string moveId, CancellationToken cancellationToken)
+    {
+        var (record, move) = RequireMove(moveId);
+        if (move.Phase is MovePhase.Rehoming or MovePhase.Releasing)
+        {
+            return record;
+        }
+
+        var target = RequireTarget(move);
+        var made = move.Made ?? throw new StorageException(
+            StorageErrorCode.FailedPrecondition, $"Volume '{Id}' is not made on node '{target.NodeName}' yet.");
+        var now = time.GetUtcNow();
+        await WriteAsync((record with
+        {
+            NodeName = target.NodeName,
+            Pool = target.Pool,
+            Generation = target.Generation,
+            Guard = null,
+            Bytes = made.Bytes,
+            TargetBytes = made.Bytes,
+            DevicePath = made.DevicePath,
+            PublishedNodes = [],
+            Retired = [.. record.Retired, move.From],
+            Move = move with { Phase = MovePhase.Rehoming, PhaseSince = now, Target = null, Made = null, Problem = "" },
+        }).Remember(
+            now,
+            $"Made anew, empty, with generation {target.Generation} in pool '{target.Pool}' on node '{target.NodeName}'; "
+            + $"generation {move.From.Generation} on node '{move.From.NodeName}' is kept."));
+        crash.Reached("move.relocated", Id);
+        return _record!;
     }
 
     public async Task RememberManifestAsync(string moveId, string manifest, CancellationToken cancellationToken)
@@ -145,6 +209,31 @@ internal sealed partial class VolumeGrain
         if (move.Problem != problem)
         {
             await WriteAsync(record with { Move = move with { Problem = problem } });
+        }
+    }
+
+    public async Task GuardAsync(string nodeName, long generation, CancellationToken cancellationToken)
+    {
+        var record = await AuthorizeAsync(nodeName, cancellationToken);
+        if (record.Generation != generation)
+        {
+            throw new StorageException(
+                StorageErrorCode.FailedPrecondition,
+                $"Node '{nodeName}' has generation {generation} of volume '{Id}'; generation {record.Generation} is the one in use.");
+        }
+
+        if (_record!.Guard is not { } guard || guard.NodeName != nodeName || guard.Generation != generation)
+        {
+            await WriteAsync(_record with { Guard = new(nodeName, generation, time.GetUtcNow()) });
+        }
+    }
+
+    public async Task UnguardAsync(string nodeName, long generation, CancellationToken cancellationToken)
+    {
+        ThrowIfRefused();
+        if (_record?.Guard is { } guard && guard.NodeName == nodeName && guard.Generation == generation)
+        {
+            await WriteAsync(_record with { Guard = null });
         }
     }
 
@@ -193,50 +282,19 @@ internal sealed partial class VolumeGrain
             + (ranking.Refusals.Count > 0 ? ": " + string.Join("; ", ranking.Refusals.Take(5)) : "."));
     }
 
-    private async Task<VolumeRecord> MakeAtTargetAsync(CancellationToken cancellationToken)
-    {
-        var record = _record!;
-        var move = record.Move!;
-        var target = move.Target!;
-        var key = new DiskVolumeKey(Id, target.Pool, target.Generation);
+    private AbandonedPlace RequireTarget(VolumeMove move) => move.Target ?? throw new StorageException(
+        StorageErrorCode.FailedPrecondition, $"No place is reserved for volume '{Id}' yet.");
 
-        // A promise that lapsed meanwhile is renewed, or refused.
-        var promise = await Ledger(target.NodeName).ReserveAsync(new(key, record.Bytes, 0), cancellationToken);
-        if (promise.Outcome != ReservationOutcome.Reserved)
-        {
-            throw new StorageException(
-                StorageErrorCode.ResourceExhausted,
-                $"Node '{target.NodeName}' has no room for volume '{Id}' any more ({promise.AvailableBytes} bytes left).");
-        }
+    private static bool IsHeldUp(VolumeRecord record) => record.Move is { Phase: MovePhase.Fencing or MovePhase.Relocating };
 
-        var made = await executor.CreateAsync(target.NodeName, key, promise.Bytes, cancellationToken);
-        crash.Reached("move.on-disk", Id);
-        await Ledger(target.NodeName).ConfirmAsync(key, made.Bytes, cancellationToken);
-        crash.Reached("move.confirmed", Id);
-        var now = time.GetUtcNow();
-        await WriteAsync((record with
-        {
-            NodeName = target.NodeName,
-            Pool = target.Pool,
-            Policy = record.Policy,
-            Generation = target.Generation,
-            Bytes = made.Bytes,
-            TargetBytes = made.Bytes,
-            DevicePath = made.DevicePath,
-            PublishedNodes = [],
-            Retired = [.. record.Retired, move.From],
-            Move = move with { Phase = MovePhase.Rehoming, PhaseSince = now, Target = null, Problem = "" },
-        }).Remember(
-            now,
-            $"Made anew, empty, with generation {target.Generation} in pool '{target.Pool}' on node '{target.NodeName}'; "
-            + $"generation {move.From.Generation} on node '{move.From.NodeName}' is kept."));
-        crash.Reached("move.relocated", Id);
-        return _record!;
-    }
+    private StorageException BeingMoved(VolumeRecord record) => new(
+        StorageErrorCode.Unavailable,
+        $"Volume '{Id}' is leaving node '{record.Move!.From.NodeName}' since {record.Move.StartedAt:u}; nobody may use it until it "
+        + $"is elsewhere, or the move is cancelled{(record.Move.Problem.Length > 0 ? $" (at the moment: {record.Move.Problem})" : "")}.");
 
     // Nobody ever used what may be at a target, so it is removed as any abandoned place is.
     private static VolumeRecord WithoutTarget(VolumeRecord record) => record.Move?.Target is { } target
-        ? record with { Move = record.Move with { Target = null }, Abandoned = [.. record.Abandoned, target] }
+        ? record with { Move = record.Move with { Target = null, Made = null }, Abandoned = [.. record.Abandoned, target] }
         : record;
 
     private static long NextGeneration(VolumeRecord record) =>

@@ -105,6 +105,11 @@ internal sealed partial class VolumeGrain(
                     $"Volume '{Id}' has {record.Bytes} bytes, more than the limit of {limitBytes}; volumes are never shrunk.");
         }
 
+        if (IsHeldUp(record))
+        {
+            throw BeingMoved(record);
+        }
+
         RequireLive(record.NodeName, "expanded");
         var wanted = Math.Max(requiredBytes, record.Bytes);
         var reservation = await Ledger(record.NodeName)
@@ -222,7 +227,9 @@ internal sealed partial class VolumeGrain(
     {
         // Not from memory: a second activation may have moved the volume, and this answer lets a node write.
         var record = RequireReady((await store.ReadAsync(Id, cancellationToken))?.Value);
-        return record.NodeName == nodeName ? record : throw WrongNode(record, nodeName);
+        return record.NodeName != nodeName ? throw WrongNode(record, nodeName)
+            : IsHeldUp(record) ? throw BeingMoved(record)
+            : record;
     }
 
     public async Task AdoptAsync(CancellationToken cancellationToken)

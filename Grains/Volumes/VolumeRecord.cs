@@ -119,8 +119,15 @@ public sealed record VolumeRecord
     [Id(21)]
     public List<VolumeHistoryEntry> History { get; init; } = [];
 
+    /// <summary>
+    /// Set while pods that opted in to failover use the volume: its node stops all writing to it before the node's lease
+    /// can have lapsed. Null when nothing of that kind is promised.
+    /// </summary>
+    [Id(22)]
+    public VolumeGuard? Guard { get; init; }
+
     /// <summary>Entries of <see cref="History"/> that are kept.</summary>
-    public const int MaxHistory = 50;
+    public const int MaxHistory = 20;
 
     /// <summary>This record with one more thing that happened.</summary>
     public VolumeRecord Remember(DateTimeOffset at, string what) =>

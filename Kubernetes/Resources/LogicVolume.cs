@@ -95,6 +95,19 @@ public sealed class LogicVolumeSpec
     [JsonPropertyName("abandonedPlaces")]
     public IList<LogicVolumePlace>? AbandonedPlaces { get; set; }
 
+    /// <summary>A move to another node that is under way.</summary>
+    [JsonPropertyName("move")]
+    public LogicVolumeMove? Move { get; set; }
+
+    [JsonPropertyName("retiredCopies")]
+    public IList<LogicVolumeCopy>? RetiredCopies { get; set; }
+
+    [JsonPropertyName("guard")]
+    public LogicVolumeGuard? Guard { get; set; }
+
+    [JsonPropertyName("history")]
+    public IList<LogicVolumeHistory>? History { get; set; }
+
     /// <summary>See <see cref="SpecChecksum"/>.</summary>
     [JsonPropertyName("checksum")]
     public string? Checksum { get; set; }

@@ -66,6 +66,9 @@ internal static class LogicVolumeAcceptance
         CapacityRange = spec.CapacityRange,
         PublishedNodes = spec.PublishedNodes,
         AbandonedPlaces = spec.AbandonedPlaces,
+        Move = spec.Move,
+        RetiredCopies = spec.RetiredCopies,
+        Guard = spec.Guard,
         Checksum = spec.Checksum,
         Further = spec.Further,
     };

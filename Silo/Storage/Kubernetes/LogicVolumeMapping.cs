@@ -49,6 +49,7 @@ internal static class LogicVolumeMapping
             .Select(p => new LogicVolumePublication { NodeName = p.Key, ReadOnly = p.Value }));
         spec.AbandonedPlaces = NullIfEmpty(record.Abandoned.Select(a =>
             new LogicVolumePlace { NodeName = a.NodeName, DeviceGroup = a.Pool, VolumeGeneration = a.Generation }));
+        LogicVolumeMoveMapping.Apply(record, spec);
         spec.Checksum = SpecChecksum.Of(spec);
         item.EnsureMetadata().EnsureAnnotations()[CarinaApi.ManageType] = spec.ManageType;
         if (item.Metadata.Finalizers?.Contains(CarinaApi.Finalizer) != true)
@@ -64,7 +65,7 @@ internal static class LogicVolumeMapping
     private static VolumeRecord ReadOurs(LogicVolume item)
     {
         var spec = item.Spec;
-        return new VolumeRecord
+        return LogicVolumeMoveMapping.Read(item, new VolumeRecord
         {
             VolumeId = LogicVolumeNames.HandleOf(item),
             Name = spec.VolumeName ?? item.Metadata.Name,
@@ -92,7 +93,7 @@ internal static class LogicVolumeMapping
             RequestedBytes = spec.CapacityRange?.RequiredBytes ?? 0,
             LimitBytes = spec.CapacityRange?.LimitBytes ?? 0,
             Abandoned = [.. (spec.AbandonedPlaces ?? []).Select(p => new AbandonedPlace(p.NodeName, p.DeviceGroup, p.VolumeGeneration))],
-        };
+        });
     }
 
     /// <summary>
@@ -138,10 +139,10 @@ internal static class LogicVolumeMapping
         return parameters;
     }
 
-    private static long BytesOf(LogicVolume item, string field, Quantity value) =>
+    internal static long BytesOf(LogicVolume item, string field, Quantity value) =>
         value.Bytes is > 0 and { } bytes ? bytes : throw Unreadable(item, field, value.ToString());
 
-    private static StorageException Unreadable(LogicVolume item, string field, string value) => new(
+    internal static StorageException Unreadable(LogicVolume item, string field, string value) => new(
         StorageErrorCode.FailedPrecondition,
         $"LogicVolume '{item.Metadata.Name}': spec.{field} is '{value}', which cannot be. Nothing is done with the volume until it is put right.");
 
@@ -151,10 +152,10 @@ internal static class LogicVolumeMapping
     private static Dictionary<string, string> Copy(IDictionary<string, string>? map) =>
         (map ?? new Dictionary<string, string>()).ToDictionary(p => p.Key, p => p.Value ?? "", StringComparer.Ordinal);
 
-    private static string? NullIfEmpty(string text) => text.Length > 0 ? text : null;
+    internal static string? NullIfEmpty(string text) => text.Length > 0 ? text : null;
 
     private static SortedDictionary<string, string>? NullIfEmpty(Dictionary<string, string> map) =>
         map.Count > 0 ? new(map, StringComparer.Ordinal) : null;
 
-    private static List<T>? NullIfEmpty<T>(IEnumerable<T> items) => items.ToList() is { Count: > 0 } list ? list : null;
+    internal static List<T>? NullIfEmpty<T>(IEnumerable<T> items) => items.ToList() is { Count: > 0 } list ? list : null;
 }
