@@ -30,6 +30,9 @@ public sealed record CarinaConfig
 
     public SchedulerStrategy Strategy { get; init; } = SchedulerStrategy.Spreadout;
 
+    /// <summary>What the operator decides about failover.</summary>
+    public Failover.FailoverOptions Failover { get; init; } = new();
+
     /// <summary>The group of that name in any case; null when there is none.</summary>
     public DiskGroup? FindGroup(string name) =>
         Groups.FirstOrDefault(group => string.Equals(group.Name, name, StringComparison.OrdinalIgnoreCase));

@@ -20,7 +20,7 @@ public static class CarinaConfigParser
     public static readonly TimeSpan MaxScanInterval = TimeSpan.FromDays(30);
 
     private static readonly string[] _fields =
-        ["diskSelector", "diskSelectors", "diskScanInterval", "schedulerStrategy", "diskGroupPolicy"];
+        ["diskSelector", "diskSelectors", "diskScanInterval", "schedulerStrategy", "diskGroupPolicy", "failover"];
 
     /// <summary>Reads a configuration from text.</summary>
     public static ConfigParseResult Parse(string text)
@@ -74,6 +74,7 @@ public static class CarinaConfigParser
             Groups = DiskGroupParser.Read(selector ?? plural, problems),
             ScanInterval = ReadScanInterval(root.Field("diskScanInterval"), problems),
             Strategy = ReadStrategy(fields),
+            Failover = FailoverParser.Read(root.Field("failover"), problems),
         };
     }
 

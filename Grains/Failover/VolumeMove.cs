@@ -90,7 +90,12 @@ public sealed record RetiredCopy(
     [property: Id(0)] string NodeName,
     [property: Id(1)] string Pool,
     [property: Id(2)] long Generation,
-    [property: Id(3)] long Bytes);
+    [property: Id(3)] long Bytes)
+{
+    /// <summary>When it stopped to be the volume; the default while it still is.</summary>
+    [Id(4)]
+    public DateTimeOffset RetiredAt { get; init; }
+}
 
 /// <summary>Something that happened to a volume, kept with it.</summary>
 [GenerateSerializer]

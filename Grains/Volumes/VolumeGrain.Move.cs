@@ -163,7 +163,7 @@ internal sealed partial class VolumeGrain
             TargetBytes = made.Bytes,
             DevicePath = made.DevicePath,
             PublishedNodes = [],
-            Retired = [.. record.Retired, move.From],
+            Retired = [.. record.Retired, move.From with { RetiredAt = now }],
             Move = move with { Phase = MovePhase.Rehoming, PhaseSince = now, Target = null, Made = null, Problem = "" },
         }).Remember(
             now,

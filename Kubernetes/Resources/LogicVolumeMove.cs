@@ -60,6 +60,10 @@ public sealed class LogicVolumeCopy
 
     [JsonPropertyName("size")]
     public Quantity Size { get; set; }
+
+    /// <summary>Absent while it still is the volume.</summary>
+    [JsonPropertyName("retiredAt")]
+    public string? RetiredAt { get; set; }
 }
 
 /// <summary>A node's word that it stops writing before its lease can have lapsed.</summary>

@@ -59,6 +59,7 @@ internal static class LogicVolumeMoveMapping
         DeviceGroup = copy.Pool,
         VolumeGeneration = copy.Generation,
         Size = new Quantity(copy.Bytes),
+        RetiredAt = copy.RetiredAt == default ? null : Timestamps.Format(copy.RetiredAt),
     };
 
     private static VolumeMove ReadMove(LogicVolume item, LogicVolumeMove move) => new()
@@ -84,7 +85,10 @@ internal static class LogicVolumeMoveMapping
     };
 
     private static RetiredCopy ReadCopy(LogicVolume item, string field, LogicVolumeCopy copy) =>
-        new(copy.NodeName, copy.DeviceGroup, copy.VolumeGeneration, BytesOf(item, field, copy.Size));
+        new(copy.NodeName, copy.DeviceGroup, copy.VolumeGeneration, BytesOf(item, field, copy.Size))
+        {
+            RetiredAt = copy.RetiredAt is { Length: > 0 } at ? ReadTime(item, "retiredAt", at) : default,
+        };
 
     private static DateTimeOffset ReadTime(LogicVolume item, string field, string value) =>
         Timestamps.TryParse(value, out var time) ? time : throw Unreadable(item, field, value);

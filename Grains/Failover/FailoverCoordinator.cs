@@ -1,0 +1,306 @@
+using Carina.Grains.Configuration;
+using Carina.Grains.Errors;
+using Carina.Grains.Volumes;
+using Microsoft.Extensions.Logging;
+
+namespace Carina.Grains.Failover;
+
+/// <summary>
+/// Watches the nodes and takes opted-in volumes away from those that are lost. Knows nothing that it could not find again:
+/// what is under way is in the volumes' records, so that any other silo can go on at any point. Should two run at once,
+/// the records' versions let one of them win each step.
+/// </summary>
+internal sealed partial class FailoverCoordinator(
+    IFailoverWorld world,
+    IVolumeMoves volumes,
+    ICarinaConfigSource config,
+    ICrashPoints crash,
+    TimeProvider time,
+    ILoggerFactory loggers)
+{
+    /// <summary>Time between two looks at the nodes.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan _retry = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _sweep = TimeSpan.FromSeconds(30);
+
+    private readonly ILogger _logger = loggers.CreateLogger<FailoverCoordinator>();
+    private readonly GroupMove _moves = new(world, volumes, crash, time, loggers.CreateLogger<GroupMove>());
+    // All of it runs on one scheduler, the grain's.
+    private readonly Dictionary<string, Task> _underWay = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _lastTry = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _told = new(StringComparer.Ordinal);
+    private volatile IReadOnlyList<ObservedNode> _nodes = [];
+    private long? _lastSweep;
+
+    /// <summary>Groups that are being moved just now, for tests and people.</summary>
+    public int UnderWay => _underWay.Count;
+
+    private FailoverOptions Options => config.Current.Failover;
+
+    /// <summary>Looks once and starts what is to be done; returns without waiting for it.</summary>
+    /// <param name="cancellationToken">Ends this, and everything that it starts.</param>
+    public async Task TickAsync(CancellationToken cancellationToken)
+    {
+        var options = Options;
+        try
+        {
+            _nodes = await world.ObserveAsync(cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            LogBlind(_logger, exception.Message);
+            return;
+        }
+
+        var verdicts = NodeAssessment.Assess(_nodes, options);
+        var storm = NodeAssessment.FindStorm(_nodes, options);
+        if (storm.Length > 0)
+        {
+            TellOnce("storm", new(FailoverNames.Braked, $"No volume is moved: {storm}. Either the network or the API server is the problem.", Warning: true));
+        }
+        else
+        {
+            _told.Remove("storm");
+        }
+
+        foreach (var verdict in verdicts.Where(v => v.IsLost))
+        {
+            Start("node " + verdict.Node.Name, () => VisitAsync(verdict, storm, cancellationToken));
+        }
+
+        foreach (var node in verdicts.Where(v => !v.IsLost).Select(v => v.Node))
+        {
+            _told.RemoveWhere(key => key.StartsWith($"node {node.Name}\n", StringComparison.Ordinal));
+            if (node is { Ready: true, Lease: { Fenced.Count: > 0 } lease } && lease.Silence < lease.Duration)
+            {
+                Start("fenced " + node.Name, () => RestartFencedAsync(node, cancellationToken));
+            }
+        }
+
+        if (_lastSweep is not { } last || time.GetElapsedTime(last) >= _sweep)
+        {
+            _lastSweep = time.GetTimestamp();
+            Start("sweep", () => SweepAsync(cancellationToken));
+        }
+    }
+
+    /// <summary>Waits until nothing that was started is under way.</summary>
+    public Task WhenIdleAsync() => Task.WhenAll(_underWay.Values.ToList());
+
+    /// <summary>One visit to a lost node: starts the moves of its groups, or says why not.</summary>
+    private async Task VisitAsync(NodeVerdict verdict, string storm, CancellationToken cancellationToken)
+    {
+        var node = verdict.Node.Name;
+        var options = Options;
+        var held = await volumes.ListAsync(node, cancellationToken);
+        if (held.Count == 0)
+        {
+            return;
+        }
+
+        var groups = await world.FindGroupsAsync(node, held, cancellationToken);
+        foreach (var group in groups)
+        {
+            var isCommitted = group.Volumes.Any(v => v.Move is { Phase: MovePhase.Rehoming or MovePhase.Releasing });
+            if (isCommitted)
+            {
+                StartMove(group, verdict, options, cancellationToken);
+            }
+            else if (!group.OptedIn)
+            {
+                if (!verdict.Node.Exists)
+                {
+                    TellOnce($"node {node}\nlost {group.Name}", new(
+                        FailoverNames.Lost,
+                        $"Node {node}, which held this volume, was deleted. The volume did not opt in to failover, so it is not made anew "
+                        + "elsewhere: its data is on that machine's disk. It is usable again when the node comes back.",
+                        Warning: true)
+                    { Volumes = group.Volumes, Pods = group.Pods });
+                }
+            }
+            else if (FindHindrance(group, verdict, storm, options) is { Length: > 0 } hindrance)
+            {
+                TellOnce($"node {node}\n{group.Name} {hindrance}", new(
+                    options.DryRun && storm.Length == 0 ? FailoverNames.DryRun : FailoverNames.Skipped, hindrance, Warning: true)
+                { NodeName = node, Volumes = group.Volumes, Pods = group.Pods });
+            }
+            else
+            {
+                StartMove(group, verdict, options, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Why an opted-in group of a lost node is not moved now; empty when it is.</summary>
+    private string FindHindrance(VolumeGroup group, NodeVerdict verdict, string storm, FailoverOptions options)
+    {
+        if (storm.Length > 0)
+        {
+            return $"Not moved: {storm}.";
+        }
+
+        if (!options.Enabled)
+        {
+            return "Not moved: failover is switched off (failover.enabled in ConfigMap carina-csi-config).";
+        }
+
+        if (verdict.Spared.Length > 0)
+        {
+            return $"Not moved: {verdict.Spared}.";
+        }
+
+        var justMoved = group.Volumes.SelectMany(v => v.Retired).Select(r => r.RetiredAt).DefaultIfEmpty().Max();
+        if (time.GetUtcNow() - justMoved < options.Cooldown)
+        {
+            return $"Not moved yet: it was moved at {justMoved:u} already, less than {options.Cooldown.TotalSeconds:0} s ago.";
+        }
+
+        return options.DryRun
+            ? $"Would be moved away from node {verdict.Node.Name}, because {verdict.Lost} (failover.dryRun is set)."
+            : "";
+    }
+
+    private void StartMove(VolumeGroup group, NodeVerdict verdict, FailoverOptions options, CancellationToken cancellationToken)
+    {
+        var cause = group.Volumes.Select(v => v.Move?.Cause).FirstOrDefault(c => c is not null) ?? MoveCause.NodeLost;
+        StartPaced("group " + group.Name, () => _moves.RunAsync(
+            group, verdict, cause, options, token => IsStillLostAsync(verdict.Node.Name, token), cancellationToken));
+    }
+
+    private async Task<bool> IsStillLostAsync(string node, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var nodes = await world.ObserveAsync(cancellationToken);
+            if (NodeAssessment.FindStorm(nodes, Options) is { Length: > 0 } storm)
+            {
+                throw new StorageException(StorageErrorCode.Unavailable, $"The move is held up: {storm}.");
+            }
+
+            return nodes.FirstOrDefault(n => n.Name == node) is { } found
+                && NodeAssessment.Assess([found], Options)[0].IsLost;
+        }
+        catch (Exception exception) when (exception is not StorageException && !cancellationToken.IsCancellationRequested)
+        {
+            throw new StorageException(
+                StorageErrorCode.Unavailable, $"Whether node '{node}' is still lost cannot be said: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Finishes, or takes back, moves whose node is not lost any more, and those that another coordinator left.</summary>
+    private async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        var moving = await volumes.ListMovingAsync(cancellationToken);
+        foreach (var from in moving.GroupBy(v => v.Move!.From.NodeName, StringComparer.Ordinal))
+        {
+            var observed = _nodes.FirstOrDefault(n => n.Name == from.Key);
+            var verdict = NodeAssessment.Assess([observed ?? new() { Name = from.Key, Exists = false, SiloLive = false }], Options)[0];
+            if (verdict.IsLost)
+            {
+                // Its visits go on with it.
+                continue;
+            }
+
+            foreach (var group in await world.FindGroupsAsync(from.Key, [.. from], cancellationToken))
+            {
+                if (group.Volumes.All(v => v.Move is { Cause: MoveCause.NodeLost, Phase: MovePhase.Fencing or MovePhase.Relocating }))
+                {
+                    await _moves.CancelAsync(group, $"node '{from.Key}' is back", cancellationToken);
+                }
+                else
+                {
+                    StartMove(group, verdict, Options, cancellationToken);
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Pods that sit on volumes which their own node cut off, and which they may use again, are restarted: a mount that
+    /// was cut off never works again.
+    /// </summary>
+    private async Task RestartFencedAsync(ObservedNode node, CancellationToken cancellationToken)
+    {
+        var held = (await volumes.ListAsync(node.Name, cancellationToken))
+            .Where(v => v.Move is null && node.Lease!.Fenced.Contains(v.VolumeId))
+            .ToList();
+        foreach (var group in held.Count > 0 ? await world.FindGroupsAsync(node.Name, held, cancellationToken) : [])
+        {
+            var dead = group.Pods.Where(p => p.NodeName == node.Name && p.HasRun).ToList();
+            if (dead.Count > 0 && await world.ReleaseAsync(dead, force: false, cancellationToken) > 0)
+            {
+                world.Tell(new(
+                    FailoverNames.Restarted,
+                    $"Node {node.Name} had stopped writing to its volumes while it was cut off. It is back and keeps them; "
+                    + "the pods are restarted, since what they have open stays dead.",
+                    Warning: true)
+                { NodeName = node.Name, Volumes = group.Volumes, Pods = dead });
+            }
+        }
+    }
+
+    private void StartPaced(string key, Func<Task<MoveOutcome>> work)
+    {
+        if (_lastTry.TryGetValue(key, out var last) && time.GetElapsedTime(last) < _retry)
+        {
+            return;
+        }
+
+        Start(key, async () =>
+        {
+            await work();
+            _lastTry[key] = time.GetTimestamp();
+        });
+    }
+
+    /// <summary>Runs something unless it is under way already. What fails is logged and tried again at a later look.</summary>
+    private void Start(string key, Func<Task> work)
+    {
+        if (_underWay.ContainsKey(key))
+        {
+            return;
+        }
+
+        var done = new TaskCompletionSource();
+        if (_underWay.TryAdd(key, done.Task))
+        {
+            _ = RunAsync();
+        }
+
+        async Task RunAsync()
+        {
+            try
+            {
+                await work();
+            }
+            catch (Exception exception) when (exception is not OutOfMemoryException)
+            {
+                LogFailed(_logger, key, exception.Message);
+            }
+            finally
+            {
+                _underWay.Remove(key);
+                done.SetResult();
+            }
+        }
+    }
+
+    private void TellOnce(string key, FailoverNotice notice)
+    {
+        if (_told.Add(key))
+        {
+            LogTold(_logger, notice.Reason, notice.Message);
+            world.Tell(notice);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Nothing can be said about the nodes, so nothing is done: {Reason}")]
+    private static partial void LogBlind(ILogger logger, string reason);
+
+    [LoggerMessage(2, LogLevel.Warning, "Failover, {Key}: {Reason}; looks again")]
+    private static partial void LogFailed(ILogger logger, string key, string reason);
+
+    [LoggerMessage(3, LogLevel.Warning, "{Reason}: {Text}")]
+    private static partial void LogTold(ILogger logger, string reason, string text);
+}

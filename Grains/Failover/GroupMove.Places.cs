@@ -1,0 +1,81 @@
+using Carina.Grains.Errors;
+using Carina.Grains.Volumes;
+
+namespace Carina.Grains.Failover;
+
+// Finding a node for all volumes of a group at once.
+internal sealed partial class GroupMove
+{
+    private const int MaxRefusals = 10;
+
+    /// <summary>Places, makes and commits all volumes on one node, or none on any.</summary>
+    private async Task<IReadOnlyList<VolumeRecord>> RelocateAsync(
+        VolumeGroup group, IReadOnlyList<VolumeRecord> records, string moveId, CancellationToken cancellationToken)
+    {
+        using var activity = StartSpan("failover.relocate", moveId, group);
+        var moving = records.Where(r => r.Move is not null).ToList();
+        var places = await world.FindPlacesAsync(group, cancellationToken);
+        var (nodes, refusals) = await volumes.RankAsync(moving, places, cancellationToken);
+        var reasons = refusals.ToList();
+        foreach (var node in PreferPlaced(nodes, moving))
+        {
+            try
+            {
+                foreach (var record in moving)
+                {
+                    await volumes.Get(record.VolumeId).PlaceMoveAsync(record.Move!.Id, node, cancellationToken);
+                }
+
+                foreach (var record in moving)
+                {
+                    await volumes.Get(record.VolumeId).MakeMoveAsync(record.Move!.Id, cancellationToken);
+                }
+
+                return await CommitAsync(records, cancellationToken);
+            }
+            catch (StorageException exception) when (exception.Code == StorageErrorCode.ResourceExhausted)
+            {
+                reasons.Add(exception.Message);
+                foreach (var record in moving)
+                {
+                    await volumes.Get(record.VolumeId).UnplaceMoveAsync(record.Move!.Id, cancellationToken);
+                }
+            }
+        }
+
+        throw new StorageException(
+            StorageErrorCode.ResourceExhausted,
+            $"No node can take pod {group.Pods.Select(p => p.Name).FirstOrDefault() ?? "(none)"} with its volumes "
+            + $"({string.Join(", ", moving.Select(m => $"{m.Parameters.GetValueOrDefault("csi.storage.k8s.io/pvc/name", m.VolumeId)}: {m.Bytes} bytes"))}): "
+            + string.Join("; ", reasons.Take(MaxRefusals)) + ". The move goes on when one can.");
+    }
+
+    private async Task<IReadOnlyList<VolumeRecord>> CommitAsync(
+        IReadOnlyList<VolumeRecord> records, CancellationToken cancellationToken)
+    {
+        var committed = new List<VolumeRecord>();
+        foreach (var record in records)
+        {
+            if (record.Move is null)
+            {
+                committed.Add(record);
+                continue;
+            }
+
+            committed.Add(await volumes.Get(record.VolumeId).CommitMoveAsync(record.Move.Id, cancellationToken));
+            if (record.Move.Phase == MovePhase.Relocating)
+            {
+                FailoverMetrics.Phase("relocate", time.GetUtcNow() - record.Move.PhaseSince);
+            }
+        }
+
+        return committed;
+    }
+
+    // A place that an earlier attempt reserved first: there the volumes may be made already.
+    private static IEnumerable<string> PreferPlaced(IReadOnlyList<string> nodes, List<VolumeRecord> moving)
+    {
+        var placed = moving.Select(r => r.Move!.Target?.NodeName).FirstOrDefault(n => n is not null);
+        return nodes.OrderBy(n => n == placed ? 0 : 1);
+    }
+}
