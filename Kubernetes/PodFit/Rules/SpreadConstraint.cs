@@ -54,7 +54,10 @@ internal sealed class SpreadConstraint
         return constraints;
     }
 
-    /// <summary>Pods to be spread in every domain, over the nodes that count.</summary>
+    /// <summary>
+    /// Pods to be spread in every domain, over the nodes that count. Old schedulers (1.20) count the other nodes of these
+    /// domains as well; the answer is that of today's.
+    /// </summary>
     /// <param name="all">All constraints of the kind: nodes that lack a label of any of them do not count.</param>
     public ReadOnlyDictionary<string, int> Count(IReadOnlyList<SpreadConstraint> all, Landscape landscape)
     {

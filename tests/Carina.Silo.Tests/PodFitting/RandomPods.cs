@@ -17,28 +17,36 @@ internal sealed class RandomPods(Random random, IReadOnlyList<string> namespaces
 
     public V1Pod Next(string name)
     {
+        // Most pods want something of their like, as in life.
+        var labels = new Dictionary<string, string> { ["app"] = Pick(_apps), ["tier"] = Pick(_tiers) };
         var spec = new V1PodSpec
         {
             TerminationGracePeriodSeconds = 600,
             Containers = [Container("main", Chance(15) ? Ports() : null)],
             InitContainers = Chance(20) ? [Container("init", null)] : null,
             NodeSelector = Chance(10) ? new Dictionary<string, string> { [Disk] = Pick("ssd", "hdd") } : null,
-            Tolerations = Chance(50) ? [.. Enumerable.Range(0, random.Next(1, 3)).Select(_ => Toleration())] : null,
-            TopologySpreadConstraints = Chance(30) ? Spread() : null,
+            Tolerations = Chance(70) ? [.. Enumerable.Range(0, random.Next(1, 3)).Select(_ => Toleration())] : null,
+            TopologySpreadConstraints = Chance(35) ? Spread(labels) : null,
             Affinity = new()
             {
                 NodeAffinity = Chance(25) ? NodeAffinity() : null,
-                PodAffinity = Chance(20) ? new() { RequiredDuringSchedulingIgnoredDuringExecution = Terms() } : null,
-                PodAntiAffinity = Chance(25) ? new() { RequiredDuringSchedulingIgnoredDuringExecution = Terms() } : null,
+                PodAffinity = Chance(25) ? new() { RequiredDuringSchedulingIgnoredDuringExecution = Terms(labels) } : null,
+                PodAntiAffinity = Chance(25) ? new() { RequiredDuringSchedulingIgnoredDuringExecution = Terms(labels) } : null,
             },
         };
+        if (spec.TopologySpreadConstraints is not null)
+        {
+            // Old schedulers also count pods on nodes that the pod cannot go to, if others of the domain are open to it.
+            (spec.NodeSelector, spec.Affinity.NodeAffinity) = (null, null);
+        }
+
         return new()
         {
             Metadata = new()
             {
                 Name = name,
                 NamespaceProperty = Pick([.. namespaces]),
-                Labels = new Dictionary<string, string> { ["app"] = Pick(_apps), ["tier"] = Pick(_tiers) },
+                Labels = labels,
             },
             Spec = spec,
         };
@@ -86,9 +94,9 @@ internal sealed class RandomPods(Random random, IReadOnlyList<string> namespaces
         },
     ];
 
-    private V1Toleration Toleration() => random.Next(6) switch
+    private V1Toleration Toleration() => random.Next(8) switch
     {
-        0 => new() { OperatorProperty = "Exists" },
+        0 or 6 or 7 => new() { OperatorProperty = "Exists" },
         1 => new() { Key = "node.kubernetes.io/unschedulable", OperatorProperty = "Exists", Effect = "NoSchedule" },
         2 => new() { Key = "team", OperatorProperty = "Exists" },
         3 => new() { Key = "team", OperatorProperty = "Equal", Value = Pick("red", "blue"), Effect = Pick("NoSchedule", "NoExecute") },
@@ -126,14 +134,14 @@ internal sealed class RandomPods(Random random, IReadOnlyList<string> namespaces
         _ => new() { Key = Generation, OperatorProperty = "Lt", Values = [Pick("3", "10")] },
     };
 
-    private List<V1PodAffinityTerm> Terms() => [.. Enumerable.Range(0, random.Next(1, 3)).Select(_ => new V1PodAffinityTerm
+    private List<V1PodAffinityTerm> Terms(Dictionary<string, string> own) => [.. Enumerable.Range(0, random.Next(1, 3)).Select(_ => new V1PodAffinityTerm
     {
         TopologyKey = Pick(Zone, Zone, Rack, Host),
         Namespaces = Chance(30) ? [Pick([.. namespaces])] : null,
-        LabelSelector = Chance(5) ? null : Selector(),
+        LabelSelector = Chance(5) ? null : Selector(own),
     })];
 
-    private List<V1TopologySpreadConstraint> Spread()
+    private List<V1TopologySpreadConstraint> Spread(Dictionary<string, string> own)
     {
         var keys = Chance(40) ? new[] { Zone, Host } : [Pick(Zone, Rack, Host)];
         return
@@ -143,17 +151,18 @@ internal sealed class RandomPods(Random random, IReadOnlyList<string> namespaces
                 TopologyKey = k,
                 MaxSkew = random.Next(1, 3),
                 WhenUnsatisfiable = Chance(85) ? "DoNotSchedule" : "ScheduleAnyway",
-                LabelSelector = Selector(),
+                LabelSelector = Selector(own),
             }),
         ];
     }
 
-    private V1LabelSelector Selector() => random.Next(6) switch
+    private V1LabelSelector Selector(Dictionary<string, string> own) => random.Next(8) switch
     {
         0 => new() { MatchLabels = new Dictionary<string, string> { ["tier"] = Pick(_tiers) } },
         1 => new() { MatchExpressions = [new() { Key = "app", OperatorProperty = "NotIn", Values = [Pick(_apps)] }] },
         2 => new() { MatchExpressions = [new() { Key = "app", OperatorProperty = "In", Values = ["a", "b"] }] },
         3 => new() { MatchExpressions = [new() { Key = "tier", OperatorProperty = Pick("Exists", "DoesNotExist") }] },
-        _ => new() { MatchLabels = new Dictionary<string, string> { ["app"] = Pick(_apps) } },
+        4 => new() { MatchLabels = new Dictionary<string, string> { ["app"] = Pick(_apps) } },
+        _ => new() { MatchLabels = new Dictionary<string, string> { ["app"] = own["app"] } },
     };
 }
