@@ -14,7 +14,7 @@ internal sealed class KubernetesEvents(IKubernetes client, TimeProvider time)
     private const string Component = "logicvolume-node";
 
     // Events of cluster-scoped objects are in the default namespace.
-    private const string Namespace = "default";
+    private const string ForClusterScope = "default";
     private const int MaxMessageChars = 1000;
     private const int MaxAttempts = 5;
 
@@ -24,9 +24,10 @@ internal sealed class KubernetesEvents(IKubernetes client, TimeProvider time)
     {
         message = message.Length > MaxMessageChars ? message[..MaxMessageChars] + "…" : message;
         var now = time.GetUtcNow().UtcDateTime;
+        var ns = string.IsNullOrEmpty(about.NamespaceProperty) ? ForClusterScope : about.NamespaceProperty;
         var item = new Corev1Event
         {
-            Metadata = new() { Name = NameOf(about, reason, message), NamespaceProperty = Namespace },
+            Metadata = new() { Name = NameOf(about, reason, message), NamespaceProperty = ns },
             InvolvedObject = about,
             Type = warning ? "Warning" : "Normal",
             Reason = reason,
@@ -41,7 +42,7 @@ internal sealed class KubernetesEvents(IKubernetes client, TimeProvider time)
         {
             try
             {
-                await client.CoreV1.CreateNamespacedEventAsync(item, Namespace, cancellationToken: cancellationToken)
+                await client.CoreV1.CreateNamespacedEventAsync(item, ns, cancellationToken: cancellationToken)
                     .ConfigureAwait(false);
                 return;
             }
@@ -60,11 +61,11 @@ internal sealed class KubernetesEvents(IKubernetes client, TimeProvider time)
         try
         {
             var present = await client.CoreV1.ReadNamespacedEventAsync(
-                item.Metadata.Name, Namespace, cancellationToken: cancellationToken).ConfigureAwait(false);
+                item.Metadata.Name, item.Metadata.NamespaceProperty, cancellationToken: cancellationToken).ConfigureAwait(false);
             present.Count = (present.Count ?? 1) + 1;
             present.LastTimestamp = now;
             await client.CoreV1.ReplaceNamespacedEventAsync(
-                present, present.Metadata.Name, Namespace, cancellationToken: cancellationToken).ConfigureAwait(false);
+                present, present.Metadata.Name, item.Metadata.NamespaceProperty, cancellationToken: cancellationToken).ConfigureAwait(false);
             return true;
         }
         catch (Exception exception) when (exception.IsConflict() || exception.IsNotFound())

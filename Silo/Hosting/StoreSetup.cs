@@ -2,6 +2,7 @@ using Carina.Kubernetes.Client;
 using Carina.Kubernetes.Upgrade;
 using Carina.Kubernetes.Watching;
 using Carina.Silo.Events;
+using Carina.Silo.Failover;
 using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
 using Carina.Silo.Membership.Patience;
@@ -47,6 +48,7 @@ internal static class StoreSetup
         {
             services.AddKubernetesDeletionWatch();
             services.AddKubernetesStorageAudit();
+            services.AddFailover();
             services.AddSingleton<INodeLabels, ConfiguredNodeLabels>();
         }
         else

@@ -1,0 +1,20 @@
+using Carina.Grains.Failover;
+
+namespace Carina.Silo.Failover;
+
+/// <summary>Registers what takes volumes away from lost nodes.</summary>
+internal static class FailoverExtensions
+{
+    /// <summary>For controllers in Kubernetes.</summary>
+    public static IServiceCollection AddFailover(this IServiceCollection services)
+    {
+        services.AddSingleton(NodeLeaseObserver.Create);
+        services.AddSingleton<PersistentVolumeHoming>();
+        services.AddSingleton<FailoverEvents>();
+        services.AddHostedService(s => s.GetRequiredService<FailoverEvents>());
+        services.AddSingleton<IFailoverWorld, KubernetesFailoverWorld>();
+        services.AddVolumeMoves();
+        services.AddHostedService<FailoverKeeper>();
+        return services;
+    }
+}
