@@ -1,3 +1,4 @@
+using Carina.Grains;
 using Carina.Harness.Cluster;
 using Carina.Harness.Kubernetes;
 using Carina.Harness.Policies;
@@ -18,10 +19,17 @@ public sealed class KubernetesTruth : IAsyncDisposable
 
     public ControlPlane Plane { get; }
 
+    /// <summary>The Node objects, and what kubelet keeps up beside them.</summary>
+    public FakeNodes Nodes => _nodes ?? throw new InvalidOperationException("The nodes are not made.");
+
+    /// <param name="nodes">The nodes.</param>
+    /// <param name="alive">With controllers and a scheduler, for which the nodes keep up their leases.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
     public static async Task<KubernetesTruth> StartAsync(
-        IReadOnlyList<NodeSpec> nodes, CancellationToken cancellationToken)
+        IReadOnlyList<NodeSpec> nodes, bool alive, CancellationToken cancellationToken)
     {
-        var truth = new KubernetesTruth(await ControlPlane.StartAsync(new(), cancellationToken));
+        var truth = new KubernetesTruth(await ControlPlane.StartAsync(
+            new() { ControllerManager = alive, Scheduler = alive }, cancellationToken));
         try
         {
             await truth.Plane.ApplyAsync(_resources);
@@ -33,7 +41,7 @@ public sealed class KubernetesTruth : IAsyncDisposable
             truth._nodes = new(truth.Plane.Admin);
             foreach (var node in nodes)
             {
-                await truth._nodes.AddAsync(new(node.Name) { RenewsLease = false }, cancellationToken);
+                await truth._nodes.AddAsync(Describe(node.Name, alive), cancellationToken);
             }
 
             truth._store = await truth.MakeAccountsAsync(cancellationToken);
@@ -48,6 +56,14 @@ public sealed class KubernetesTruth : IAsyncDisposable
 
     /// <summary>For processes that act as the chart's service accounts and have the chart's rights, no more.</summary>
     public KubernetesStore Store => _store ?? throw new InvalidOperationException("The service accounts are not made.");
+
+    private static FakeNode Describe(string name, bool alive) => alive
+        ? new(name)
+        {
+            Labels = new Dictionary<string, string> { [CarinaNames.TopologyKey] = name },
+            Drivers = [new() { Name = CarinaNames.Driver, NodeID = name, TopologyKeys = [CarinaNames.TopologyKey] }],
+        }
+        : new(name) { RenewsLease = false };
 
     private async Task<KubernetesStore> MakeAccountsAsync(CancellationToken cancellationToken)
     {
@@ -88,7 +104,7 @@ public sealed class ThreeKubernetesNodes() : ThreeNodes(StoragePolicy.File)
 
     public override async ValueTask InitializeAsync()
     {
-        _truth = await KubernetesTruth.StartAsync(base.Describe(StoragePolicy.File).Nodes, TestContext.Current.CancellationToken);
+        _truth = await KubernetesTruth.StartAsync(base.Describe(StoragePolicy.File).Nodes, alive: false, TestContext.Current.CancellationToken);
         await base.InitializeAsync();
     }
 

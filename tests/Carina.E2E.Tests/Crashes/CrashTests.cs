@@ -220,7 +220,7 @@ public sealed class KubernetesCrashCluster() : CrashCluster(StoragePolicy.File)
 
     public override async ValueTask InitializeAsync()
     {
-        _truth = await KubernetesTruth.StartAsync(NodeSpec.Many(1, 1L << 30), TestContext.Current.CancellationToken);
+        _truth = await KubernetesTruth.StartAsync(NodeSpec.Many(1, 1L << 30), alive: false, TestContext.Current.CancellationToken);
         await base.InitializeAsync();
     }
 
