@@ -15,7 +15,7 @@ internal sealed partial class FailoverCoordinatorGrain(
     ICrashPoints crash,
     TimeProvider time,
     ILoggerFactory loggers,
-    ILogger<FailoverCoordinatorGrain> logger) : Grain, IFailoverCoordinatorGrain
+    ILogger<FailoverCoordinatorGrain> logger) : Grain, IFailoverCoordinatorGrain, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly FailoverCoordinator _coordinator = new(world, volumes, config, crash, time, loggers);
@@ -36,6 +36,8 @@ internal sealed partial class FailoverCoordinatorGrain(
         await _stop.CancelAsync();
         LogStopped(reason.Description);
     }
+
+    public void Dispose() => _stop.Dispose();
 
     public Task KeepRunningAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

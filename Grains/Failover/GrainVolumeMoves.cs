@@ -1,6 +1,5 @@
 using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
-using Carina.Grains.Nodes;
 using Carina.Grains.Placement;
 using Carina.Grains.Placement.Pods;
 using Carina.Grains.Storage;
