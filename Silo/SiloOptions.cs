@@ -118,11 +118,16 @@ public sealed class SiloOptions
     public string LvmDevices { get; set; } = "";
 
     /// <summary>Where this node remembers what it is cut off from; nodes may share the directory.</summary>
-    public string FenceFile => Path.Combine(
-        StateDirectory.Length > 0 ? StateDirectory : Path.GetDirectoryName(Path.GetFullPath(StateFile))!,
-        "fenced",
-        NodeName.Replace('/', '-') + ".json");
+    public string FenceFile => StateFileIn("fenced");
+
+    /// <summary>Where this node remembers what it gave its word for; nodes may share the directory.</summary>
+    public string GuardFile => StateFileIn("guarded");
 
     /// <summary>This process' part of <see cref="RunDirectory"/>: nodes that share a kernel may share that too.</summary>
     public string OwnRunDirectory => Path.Combine(RunDirectory, NodeName.Replace('/', '-'));
+
+    private string StateFileIn(string directory) => Path.Combine(
+        StateDirectory.Length > 0 ? StateDirectory : Path.GetDirectoryName(Path.GetFullPath(StateFile))!,
+        directory,
+        NodeName.Replace('/', '-') + ".json");
 }

@@ -24,6 +24,7 @@ public static class CsiServiceExtensions
         services.AddGrpc(grpc => grpc.Interceptors.Add<ErrorInterceptor>());
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IReadiness, HostReadiness>();
+        services.TryAddSingleton<IVolumeGuards, NoVolumeGuards>();
         services.AddSingleton(options);
         services.AddSingleton<ErrorInterceptor>();
         services.AddSingleton<PathRules>();

@@ -21,6 +21,7 @@ internal sealed partial class CsiNodeService
         using var pass = await gate.EnterAsync(request.VolumeId, nameof(NodeStageVolume), context.CancellationToken);
         var record = await AuthorizeAsync(request.VolumeId, context.CancellationToken);
         RequireMatch(access, record);
+        await guards.PrepareStageAsync(record, context.CancellationToken);
         await volumes.StageAsync(
             new StageRequest
             {
@@ -47,6 +48,7 @@ internal sealed partial class CsiNodeService
                 request.VolumeId, nameof(NodeUnstageVolume), context.CancellationToken);
             staged.Forget(request.VolumeId);
             await volumes.UnstageAsync(request.VolumeId, stagingPath, context.CancellationToken);
+            await guards.ReleaseAsync(request.VolumeId, context.CancellationToken);
         }
 
         return new();
@@ -81,6 +83,7 @@ internal sealed partial class CsiNodeService
         using var pass = await gate.EnterAsync(request.VolumeId, nameof(NodePublishVolume), context.CancellationToken);
         var record = await AuthorizeStagedAsync(request.VolumeId, context.CancellationToken);
         RequireMatch(access, record);
+        await guards.GuardAsync(record, targetPath, context.CancellationToken);
         await volumes.PublishAsync(
             new PublishRequest
             {

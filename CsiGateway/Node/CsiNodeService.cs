@@ -18,6 +18,7 @@ namespace Carina.CsiGateway.Node;
 internal sealed partial class CsiNodeService(
     IGrainFactory grains,
     INodeVolumes volumes,
+    IVolumeGuards guards,
     VolumeGate gate,
     StagedVolumes staged,
     PathRules paths,

@@ -49,6 +49,11 @@ public interface INodeAgent : IGrainService
     [ResponseTimeout(Patience)]
     Task LiftFenceAsync(DiskVolumeKey key, CancellationToken cancellationToken);
 
+    /// <summary>Renews the lease of another node that cannot reach the API server itself.</summary>
+    /// <exception cref="Errors.StorageException">The API server refused, or has a later renewal.</exception>
+    [Alias("RenewLease")]
+    Task<LeaseRenewalOutcome> RenewLeaseAsync(NodeLeaseRenewal renewal, CancellationToken cancellationToken);
+
     /// <summary>Tells the node's ledger again what the disk has, after looking afresh.</summary>
     [Alias("Rescan")]
     [ResponseTimeout(Patience)]

@@ -3,6 +3,7 @@ using Carina.Grains.Events;
 using Carina.Grains.Nodes;
 using Carina.Grains.Volumes;
 using Carina.Silo.Fencing;
+using Carina.Silo.Fencing.Leases;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Carina.Silo.Agents;
@@ -15,6 +16,7 @@ internal static class AgentExtensions
         silo.AddGrainService<NodeAgent>();
         silo.Services.TryAddSingleton<ICrashPoints, NoCrashPoints>();
         silo.Services.TryAddSingleton<IVolumeEvents, LoggedVolumeEvents>();
+        silo.Services.TryAddSingleton<INodeLeases, NoNodeLeases>();
         silo.Services.AddSingleton<DiskAgent>();
         silo.Services.AddSingleton<ICommandsUnderWay>(s => s.GetRequiredService<DiskAgent>());
         silo.Services.AddSingleton<NodeDirectory>();

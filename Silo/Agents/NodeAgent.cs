@@ -2,6 +2,7 @@ using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
 using Carina.Grains.Nodes;
 using Carina.Silo.Fencing;
+using Carina.Silo.Fencing.Leases;
 using Carina.Silo.Mounting;
 using Carina.Silo.Nodes;
 using Microsoft.Extensions.Options;
@@ -20,6 +21,7 @@ internal sealed partial class NodeAgent(
     ICarinaConfigSource config,
     INodeLabels labels,
     IVolumeFence fence,
+    INodeLeases leases,
     ILocalSiloDetails details,
     IGrainFactory grains,
     IOptions<SiloOptions> options,
@@ -61,6 +63,9 @@ internal sealed partial class NodeAgent(
 
     public Task LiftFenceAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
         fence.LiftAsync(key, cancellationToken);
+
+    public Task<LeaseRenewalOutcome> RenewLeaseAsync(NodeLeaseRenewal renewal, CancellationToken cancellationToken) =>
+        leases.RenewForAsync(renewal, cancellationToken);
 
     public async Task<NodeReport> RescanAsync(CancellationToken cancellationToken)
     {

@@ -16,6 +16,10 @@ internal sealed class NodeDirectory(IClusterMembershipService membership) : INod
             .Distinct(StringComparer.Ordinal),
     ];
 
+    /// <summary>All active silos: name (see <see cref="ControllerPrefix"/>) and address.</summary>
+    public IReadOnlyList<(string Name, SiloAddress Address)> LiveSilos =>
+        [.. membership.CurrentSnapshot.Members.Values.Where(m => m.Status == SiloStatus.Active).Select(m => (m.Name, m.SiloAddress))];
+
     /// <summary>Address of the node's active silo, the newest incarnation if there are two; null when there is none.</summary>
     public SiloAddress? FindAgent(string node) => membership.CurrentSnapshot.Members.Values
         .Where(m => m.Status == SiloStatus.Active && m.Name == node)

@@ -93,7 +93,7 @@ internal sealed partial class KubernetesFailoverWorld
     private async Task<bool> OptsInAsync(
         VolumeRecord volume, string className, Dictionary<string, bool> classes, CancellationToken cancellationToken)
     {
-        if (Switches.IsOn(volume.Parameters))
+        if (FailoverSwitch.IsOn(volume.Parameters))
         {
             return true;
         }
@@ -108,7 +108,7 @@ internal sealed partial class KubernetesFailoverWorld
             try
             {
                 var item = await client.StorageV1.ReadStorageClassAsync(className, cancellationToken: cancellationToken).ConfigureAwait(false);
-                on = Switches.IsOn(item.Parameters) || Switches.IsOn(item.Metadata.Annotations);
+                on = FailoverSwitch.IsOn(item.Parameters) || FailoverSwitch.IsOn(item.Metadata.Annotations);
             }
             catch (Exception exception) when (exception.IsNotFound())
             {
@@ -147,7 +147,7 @@ internal sealed partial class KubernetesFailoverWorld
         var pods = usages.SelectMany(u => u.Pods).DistinctBy(p => p.Metadata.Uid).Select(ToPod).ToList();
 
         // One pod that did not opt in keeps all of them where they are.
-        var refused = usages.SelectMany(u => u.Pods).Any(p => Switches.IsOff(p.Metadata.Annotations));
+        var refused = usages.SelectMany(u => u.Pods).Any(p => FailoverSwitch.IsOff(p.Metadata.Annotations));
         return new()
         {
             Volumes = [.. usages.Select(u => u.Volume).OrderBy(v => v.VolumeId, StringComparer.Ordinal)],
@@ -161,7 +161,7 @@ internal sealed partial class KubernetesFailoverWorld
         pod.Metadata.Name,
         pod.Metadata.Uid,
         pod.Spec?.NodeName ?? "",
-        Switches.IsOn(pod.Metadata.Annotations),
+        FailoverSwitch.IsOn(pod.Metadata.Annotations),
         (pod.Status?.ContainerStatuses ?? []).Concat(pod.Status?.InitContainerStatuses ?? [])
             .Any(c => c.Started == true || c.State?.Running is not null || c.State?.Terminated is not null || c.RestartCount > 0));
 }

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Carina.Grains.Agents;
 using Carina.Grains.Errors;
-using Carina.Silo.Linux;
 using Carina.Silo.Mounting;
 
 namespace Carina.Silo.Fencing;
@@ -13,7 +12,6 @@ namespace Carina.Silo.Fencing;
 /// </summary>
 internal sealed class FencedVolumes
 {
-    private const uint OwnerOnly = 0x180;
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly string _path;
@@ -22,6 +20,7 @@ internal sealed class FencedVolumes
 
     // Why nothing is known; empty when the file could be read.
     private readonly string _damage = "";
+    private ImmutableDictionary<string, long> _confirmed = ImmutableDictionary.Create<string, long>(StringComparer.Ordinal);
     private ImmutableDictionary<string, FencedVolume> _volumes = ImmutableDictionary.Create<string, FencedVolume>(StringComparer.Ordinal);
 
     /// <param name="path">The file; it and its directory are made when the first volume is fenced.</param>
@@ -44,6 +43,17 @@ internal sealed class FencedVolumes
 
     /// <summary>All fenced volumes, in no order.</summary>
     public IReadOnlyCollection<FencedVolume> All => [.. _volumes.Values];
+
+    /// <summary>Something was confirmed or removed.</summary>
+    public event Action? Changed;
+
+    /// <summary>
+    /// Those that are known to be cut off: this process has seen it. A volume counts as fenced before it is.
+    /// </summary>
+    public IReadOnlyCollection<FencedVolume> Confirmed => [.. _volumes.Values.Where(IsConfirmed)];
+
+    public bool IsConfirmed(FencedVolume volume) =>
+        _confirmed.TryGetValue(volume.VolumeId, out var generation) && generation == volume.Generation;
 
     public FencedVolume? Find(string volumeId) => _volumes.GetValueOrDefault(volumeId);
 
@@ -88,6 +98,13 @@ internal sealed class FencedVolumes
         return before;
     }
 
+    /// <summary>The volume's devices are cut off.</summary>
+    public void Confirm(DiskVolumeKey key)
+    {
+        ImmutableInterlocked.AddOrUpdate(ref _confirmed, key.VolumeId, key.Generation, (_, known) => Math.Max(known, key.Generation));
+        Changed?.Invoke();
+    }
+
     /// <summary>Takes back an <see cref="Add"/>.</summary>
     /// <param name="volumeId">The volume.</param>
     /// <param name="before">What that returned.</param>
@@ -96,9 +113,14 @@ internal sealed class FencedVolumes
             ref _volumes, volumes => before is null ? volumes.Remove(volumeId) : volumes.SetItem(volumeId, before));
 
     /// <summary>Forgets exactly this generation.</summary>
-    public void Remove(DiskVolumeKey key) =>
+    public void Remove(DiskVolumeKey key)
+    {
+        ImmutableInterlocked.Update(ref _confirmed, confirmed =>
+            confirmed.GetValueOrDefault(key.VolumeId) == key.Generation ? confirmed.Remove(key.VolumeId) : confirmed);
         ImmutableInterlocked.Update(ref _volumes, volumes =>
             volumes.GetValueOrDefault(key.VolumeId)?.Generation == key.Generation ? volumes.Remove(key.VolumeId) : volumes);
+        Changed?.Invoke();
+    }
 
     /// <summary>Writes what is known now, down to the disk; the file is the old or the new one, never a part.</summary>
     /// <exception cref="StorageException">It cannot be written.</exception>
@@ -121,19 +143,10 @@ internal sealed class FencedVolumes
 
         try
         {
-            var directory = Directory.CreateDirectory(Path.GetDirectoryName(_path)!).FullName;
-            var bytes = JsonSerializer.SerializeToUtf8Bytes(
-                _volumes.Values.OrderBy(volume => volume.VolumeId, StringComparer.Ordinal), _json);
-            using (var file = LinuxFile.Open(null, _path + ".new", OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, OwnerOnly))
-            {
-                LinuxFile.SetSize(file, 0);
-                RandomAccess.Write(file, bytes, 0);
-                LinuxFile.Flush(file);
-            }
-
-            File.Move(_path + ".new", _path, overwrite: true);
-            using var parent = LinuxFile.Open(null, directory, OpenFlags.Directory);
-            LinuxFile.Flush(parent);
+            DurableFile.Write(
+                _path,
+                JsonSerializer.SerializeToUtf8Bytes(
+                    _volumes.Values.OrderBy(volume => volume.VolumeId, StringComparer.Ordinal), _json));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -85,6 +85,7 @@ internal sealed partial class VolumeFence(
         }
 
         await saving.ConfigureAwait(false);
+        fenced.Confirm(key);
         LogFenced(
             logger, key.VolumeId, key.Generation, devices.Count > 0 ? string.Join(", ", devices) : "nothing had to be",
             clock.GetElapsedTime(started).TotalMilliseconds, reason);

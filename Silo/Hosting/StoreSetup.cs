@@ -3,6 +3,7 @@ using Carina.Kubernetes.Upgrade;
 using Carina.Kubernetes.Watching;
 using Carina.Silo.Events;
 using Carina.Silo.Failover;
+using Carina.Silo.Fencing.Leases;
 using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
 using Carina.Silo.Membership.Patience;
@@ -44,6 +45,7 @@ internal static class StoreSetup
         services.AddKubernetesMembership();
         services.AddKubernetesStorage();
         services.AddKubernetesEvents();
+        services.AddNodeLeases();
         if (options.Role == SiloRole.Controller)
         {
             services.AddKubernetesDeletionWatch();
@@ -56,6 +58,7 @@ internal static class StoreSetup
             services.AddKeyedResourceCache(KubernetesNodeLabels.OwnNode, provider => ResourceSources.Nodes(
                 provider.GetRequiredService<IKubernetes>(), $"metadata.name={options.NodeName}"));
             services.AddSingleton<INodeLabels, KubernetesNodeLabels>();
+            services.AddNodeLeaseKeeper(options.NodeName, options.GuardFile);
         }
     }
 }

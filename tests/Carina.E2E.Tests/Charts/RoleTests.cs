@@ -32,6 +32,7 @@ public sealed class RoleTests(ChartFixture fixture)
         { Node, "get list watch create update", "orleansmemberships.carina.storage.io", Home },
         { Node, "get list watch create update patch delete", "leases.coordination.k8s.io", Home },
         { Node, "get list watch", "pods", Home },
+        { Node, "get list watch", "pods", Elsewhere },
         { Node, "get list watch", "nodes", Cluster },
         // Events of objects without a namespace are in the default one; what happens again is counted.
         { Node, "get create update patch", "events", "default" },
@@ -74,7 +75,7 @@ public sealed class RoleTests(ChartFixture fixture)
         { Node, "get list watch create update patch delete", "secrets", Elsewhere },
         { Node, "get list", "secrets", Cluster },
         { Node, "create update patch delete deletecollection", "pods", Home },
-        { Node, "get list watch create update patch delete", "pods", Elsewhere },
+        { Node, "create update patch delete deletecollection", "pods", Elsewhere },
         { Node, "create", "pods/exec", Home },
         { Node, "create", "pods/eviction", Home },
         { Node, "get list create update patch delete", "events", "kube-public" },

@@ -1,0 +1,37 @@
+using Carina.Grains.Agents;
+using Carina.Kubernetes.Watching;
+using k8s;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Carina.Silo.Fencing.Leases;
+
+/// <summary>Registers what keeps nodes' leases.</summary>
+internal static class NodeLeaseExtensions
+{
+    /// <summary>For every silo: renews leases of nodes that ask for it.</summary>
+    public static IServiceCollection AddNodeLeases(this IServiceCollection services)
+    {
+        services.AddOptions<NodeLeaseOptions>();
+        services.TryAddSingleton<ILeaseClock, BootClock>();
+        services.TryAddSingleton<INodeLeases, KubernetesNodeLeases>();
+        return services;
+    }
+
+    /// <summary>For a node: keeps its own lease and guards its volumes. Needs <see cref="AddNodeLeases"/> and fencing.</summary>
+    /// <param name="services">Where to.</param>
+    /// <param name="nodeName">The node.</param>
+    /// <param name="file">Where guarded volumes are remembered.</param>
+    public static IServiceCollection AddNodeLeaseKeeper(this IServiceCollection services, string nodeName, string file)
+    {
+        services.AddSingleton(_ => new GuardedVolumes(file));
+        services.AddKeyedResourceCache(PodOptIn.OwnPods, provider => ResourceSources.Pods(
+            provider.GetRequiredService<IKubernetes>(), PodOptIn.SelectorOf(nodeName)));
+        services.TryAddSingleton<ILeaseHelpers, OrleansLeaseHelpers>();
+        services.AddSingleton<PodOptIn>();
+        services.AddSingleton<IVolumeGuards, KubernetesVolumeGuards>();
+        services.AddSingleton<NodeLeaseKeeper>();
+        services.AddHostedService(provider => provider.GetRequiredService<NodeLeaseKeeper>());
+        services.AddHostedService<FenceReturns>();
+        return services;
+    }
+}
