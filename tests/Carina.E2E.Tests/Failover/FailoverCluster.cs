@@ -82,12 +82,7 @@ public sealed class FailoverCluster : IAsyncLifetime
                 Name = $"pvc-{claim.Metadata.Uid}",
                 Bytes = 64 << 20,
                 FileSystem = "ext4",
-                Parameters = new Dictionary<string, string>
-                {
-                    ["csi.storage.k8s.io/pvc/name"] = claim.Metadata.Name,
-                    ["csi.storage.k8s.io/pvc/namespace"] = Namespace,
-                    ["csi.storage.k8s.io/pv/name"] = $"pvc-{claim.Metadata.Uid}",
-                },
+                Claim = claim.Metadata.Name,
             },
             node,
             Stop);
@@ -164,7 +159,7 @@ public sealed class FailoverCluster : IAsyncLifetime
     }
 
     private IEnumerable<PersistentVolume> VolumesOf(V1Pod pod) => _volumes.Values.Where(
-        v => pod.Spec.Volumes.Any(p => p.PersistentVolumeClaim?.ClaimName == v.Request.Parameters["csi.storage.k8s.io/pvc/name"]));
+        v => pod.Spec.Volumes.Any(p => p.PersistentVolumeClaim?.ClaimName == v.Request.Claim));
 
     private static V1PersistentVolumeClaim Claim(string name) => new()
     {

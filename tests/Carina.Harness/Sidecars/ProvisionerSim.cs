@@ -49,15 +49,12 @@ public sealed class ProvisionerSim(CsiClient controller)
             VolumeCapabilities = { PersistentVolume.ToCapability(request) },
             Parameters =
             {
-                request.Parameters.ToDictionary(),
-                new Dictionary<string, string>
-                {
-                    ["csi.storage.k8s.io/pv/name"] = request.Name,
-                    ["csi.storage.k8s.io/pvc/name"] = "data-" + request.Kind,
-                    ["csi.storage.k8s.io/pvc/namespace"] = "default",
-                },
+                ["csi.storage.k8s.io/pv/name"] = request.Name,
+                ["csi.storage.k8s.io/pvc/name"] = request.Claim.Length > 0 ? request.Claim : "data-" + request.Kind,
+                ["csi.storage.k8s.io/pvc/namespace"] = "default",
             },
         };
+        call.Parameters.Add(request.Parameters.ToDictionary());
         if (request.Pool.Length > 0)
         {
             call.Parameters[CarinaNames.DiskGroup] = request.Pool;

@@ -6,6 +6,9 @@ public sealed record VolumeRequest
     /// <summary>Name of the PersistentVolume to be; the provisioner derives it from the claim's uid.</summary>
     public string Name { get; init; } = $"pvc-{Guid.NewGuid()}";
 
+    /// <summary>Name of the claim; empty derives one from <see cref="Kind"/>.</summary>
+    public string Claim { get; init; } = "";
+
     /// <summary>Bytes requested by the claim.</summary>
     public required long Bytes { get; init; }
 
