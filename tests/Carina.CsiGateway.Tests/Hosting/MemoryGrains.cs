@@ -7,7 +7,7 @@ using Carina.Grains.Volumes;
 
 namespace Carina.CsiGateway.Tests.Hosting;
 
-internal sealed class MemoryVolumeGrain(MemoryCluster cluster, string id) : IVolumeGrain
+internal sealed partial class MemoryVolumeGrain(MemoryCluster cluster, string id) : IVolumeGrain
 {
     private VolumeRecord Required =>
         cluster.Volumes.GetValueOrDefault(id) ?? throw Error(StorageErrorCode.NotFound, $"There is no volume '{id}'.");

@@ -1,0 +1,36 @@
+using Carina.Grains.Failover;
+using Carina.Grains.Volumes;
+
+namespace Carina.CsiGateway.Tests.Hosting;
+
+// Nothing that comes over CSI moves a volume.
+internal sealed partial class MemoryVolumeGrain
+{
+    public Task GuardAsync(string nodeName, long generation, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task UnguardAsync(string nodeName, long generation, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> BeginMoveAsync(
+        string moveId, MoveCause cause, string fromNode, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task CancelMoveAsync(string moveId, string reason, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> ConfirmFenceAsync(string moveId, string evidence, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> PlaceMoveAsync(string moveId, string toNode, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> MakeMoveAsync(string moveId, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> UnplaceMoveAsync(string moveId, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> CommitMoveAsync(string moveId, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task RememberManifestAsync(string moveId, string manifest, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> CompleteStepAsync(
+        string moveId, MovePhase done, string what, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task NoteObstacleAsync(string moveId, string problem, CancellationToken cancellationToken) => throw NoMoves();
+
+    private static NotSupportedException NoMoves() => new("Volumes in memory do not move.");
+}
