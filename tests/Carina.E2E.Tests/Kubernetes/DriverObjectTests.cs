@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Carina.E2E.Tests.Clusters;
+using Carina.Grains;
 using Carina.Harness.Data;
 using Carina.Harness.Kubernetes;
 using Carina.Harness.Sidecars;
@@ -82,9 +83,46 @@ public sealed class DriverObjectTests(ThreeKubernetesNodes fixture) : ClusterTes
         await writer.StopAndVerifyAsync(Stop);
     }
 
-    private async Task<JsonElement> ReadAsync(string kind, string name)
+    [Fact]
+    public async Task A_guarded_volume_is_written_on_while_the_API_server_is_away_for_all_nodes()
     {
-        using var document = JsonDocument.Parse(await Plane.KubectlAsync("get", kind, name, "--output=json"));
+        var request = new VolumeRequest
+        {
+            Bytes = Size,
+            FileSystem = "ext4",
+            Parameters = new Dictionary<string, string> { [CarinaNames.AllowMigration] = "true" },
+        };
+        var volume = await ProvisionAsync(request, Node);
+        await using (var pod = await RunPodAsync(volume))
+        {
+            Assert.Equal("true", await GuardedAsync());
+            await using var writer = SteadyWriter.Start(pod.File("journal"), 0, 4 * MiB, 1);
+            await writer.WaitForAsync(MiB, Stop);
+            await Plane.KillApiServerAsync(Stop);
+            try
+            {
+                // Twice as long as a node that is cut off alone goes on; that it does, the others have to say by Orleans.
+                await Task.Delay(TimeSpan.FromSeconds(25), Stop);
+                await writer.WaitForAsync(MiB, Stop);
+            }
+            finally
+            {
+                await Plane.StartApiServerAsync(Stop);
+            }
+
+            await writer.StopAndVerifyAsync(Stop);
+        }
+
+        await Eventually.ReadAsync("the word to be taken back", GuardedAsync, guarded => guarded == "false", Stop);
+    }
+
+    private async Task<string?> GuardedAsync() =>
+        (await ReadAsync("lease", "carina-node-" + Node, "--namespace=" + KubernetesTruth.Namespace))
+        .GetProperty("metadata").GetProperty("annotations").GetProperty("carina.storage.io/guarded").GetString();
+
+    private async Task<JsonElement> ReadAsync(string kind, string name, params string[] more)
+    {
+        using var document = JsonDocument.Parse(await Plane.KubectlAsync(["get", kind, name, "--output=json", .. more]));
         return document.RootElement.Clone();
     }
 
