@@ -10,7 +10,7 @@ internal static class FailoverParser
     private const int MaxCooldownSeconds = 86400;
 
     private static readonly string[] _fields =
-        ["enabled", "dryRun", "fastDetection", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes"];
+        ["enabled", "dryRun", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes"];
 
     public static FailoverOptions Read(JsonValue? value, ConfigProblems problems)
     {
@@ -29,7 +29,6 @@ internal static class FailoverParser
         {
             Enabled = Switch("enabled", defaults.Enabled),
             DryRun = Switch("dryRun", defaults.DryRun),
-            FastDetection = Switch("fastDetection", defaults.FastDetection),
             MaxLostNodesPercent = Number("maxLostNodesPercent", 0, FailoverOptions.MostLostNodesPercent, defaults.MaxLostNodesPercent),
             Cooldown = TimeSpan.FromSeconds(Number("cooldownSeconds", 0, MaxCooldownSeconds, (int)defaults.Cooldown.TotalSeconds)),
             SkipCordonedNodes = Switch("skipCordonedNodes", defaults.SkipCordonedNodes),

@@ -12,12 +12,6 @@ public sealed record FailoverOptions
     public bool DryRun { get; init; }
 
     /// <summary>
-    /// Acts when a node's silo is dead for the other silos and its lease has lapsed, without waiting for Kubernetes to
-    /// find the node not ready (40 to 50 s by default).
-    /// </summary>
-    public bool FastDetection { get; init; }
-
-    /// <summary>
     /// More than this share of the nodes lost at once is not believed: nothing is moved. Never above one half, on which
     /// nodes rely that cannot reach the API server.
     /// </summary>

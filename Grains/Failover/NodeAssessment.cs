@@ -44,17 +44,15 @@ public static class NodeAssessment
 
     private static NodeVerdict Assess(ObservedNode node, FailoverOptions options)
     {
-        var lost = FindLoss(node, options);
+        var lost = FindLoss(node);
         return new(node, lost, lost.Length > 0 ? FindExcuse(node, options) : "");
     }
 
-    private static string FindLoss(ObservedNode node, FailoverOptions options) => node switch
+    private static string FindLoss(ObservedNode node) => node switch
     {
         { Exists: false } => "its Node object was deleted",
         { OutOfService: true } => "an operator marked it out of service",
         { Ready: false } => "it is not ready",
-        { SiloLive: false, Lease: { } lease } when options.FastDetection && lease.HasLapsed(options.LeaseMargin) =>
-            $"its silo is dead and its lease has lapsed ({lease.Silence.TotalSeconds:0} s without renewal)",
         _ => "",
     };
 

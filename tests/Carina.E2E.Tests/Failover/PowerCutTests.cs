@@ -1,4 +1,3 @@
-using Carina.Grains;
 using Carina.Harness.Kubernetes;
 using k8s;
 
