@@ -68,7 +68,8 @@ internal sealed partial class VolumeGrain(
 
         if (_record.State != VolumeState.Deleting)
         {
-            await WriteAsync(_record with { State = VolumeState.Deleting });
+            // A move of it ends here. Copies on nodes that it left before are not touched.
+            await WriteAsync(WithoutTarget(_record) with { State = VolumeState.Deleting, Move = null });
         }
 
         crash.Reached("delete.recorded", Id);
