@@ -199,7 +199,15 @@ internal sealed partial class VolumeGrain
             _ => throw new ArgumentOutOfRangeException(nameof(done), done, "This step has a method of its own."),
         };
         await WriteAsync((_record with { Move = next }).Remember(now, what));
-        crash.Reached(next is null ? "move.done" : "move.rehomed", Id);
+        if (next is null)
+        {
+            crash.Reached("move.done", Id);
+        }
+        else
+        {
+            crash.Reached("move.rehomed", Id);
+        }
+
         return _record!;
     }
 
