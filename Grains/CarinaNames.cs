@@ -66,6 +66,9 @@ public static class CarinaNames
         "carina.storage.io/allow-pod-migration-if-notready",
     ];
 
+    /// <summary>Parameter that the provisioner adds (<c>--extra-create-metadata</c>): name of the claim.</summary>
+    public const string ClaimName = "csi.storage.k8s.io/pvc/name";
+
     /// <summary>Scheduler for pods with our volumes.</summary>
     public const string Scheduler = "carina-scheduler";
 

@@ -27,14 +27,11 @@ internal sealed partial class FailoverCoordinator(
     private readonly ILogger _logger = loggers.CreateLogger<FailoverCoordinator>();
     private readonly GroupMove _moves = new(world, volumes, crash, time, loggers.CreateLogger<GroupMove>());
     // All of it runs on one scheduler, the grain's.
-    private readonly Dictionary<string, Task> _underWay = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _underWay = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _lastTry = new(StringComparer.Ordinal);
     private readonly HashSet<string> _told = new(StringComparer.Ordinal);
-    private volatile IReadOnlyList<ObservedNode> _nodes = [];
+    private IReadOnlyList<ObservedNode> _nodes = [];
     private long? _lastSweep;
-
-    /// <summary>Groups that are being moved just now, for tests and people.</summary>
-    public int UnderWay => _underWay.Count;
 
     private FailoverOptions Options => config.Current.Failover;
 
@@ -84,9 +81,6 @@ internal sealed partial class FailoverCoordinator(
             Start("sweep", () => SweepAsync(cancellationToken));
         }
     }
-
-    /// <summary>Waits until nothing that was started is under way.</summary>
-    public Task WhenIdleAsync() => Task.WhenAll(_underWay.Values.ToList());
 
     /// <summary>One visit to a lost node: starts the moves of its groups, or says why not.</summary>
     private async Task VisitAsync(NodeVerdict verdict, string storm, CancellationToken cancellationToken)
@@ -257,13 +251,7 @@ internal sealed partial class FailoverCoordinator(
     /// <summary>Runs something unless it is under way already. What fails is logged and tried again at a later look.</summary>
     private void Start(string key, Func<Task> work)
     {
-        if (_underWay.ContainsKey(key))
-        {
-            return;
-        }
-
-        var done = new TaskCompletionSource();
-        if (_underWay.TryAdd(key, done.Task))
+        if (_underWay.Add(key))
         {
             _ = RunAsync();
         }
@@ -281,7 +269,6 @@ internal sealed partial class FailoverCoordinator(
             finally
             {
                 _underWay.Remove(key);
-                done.SetResult();
             }
         }
     }

@@ -9,7 +9,6 @@ public static class FailoverNames
     // Reasons of Events.
     public const string Started = "FailoverStarted";
     public const string Fenced = "FailoverFenced";
-    public const string Moved = "FailoverMoved";
     public const string Released = "FailoverPodReleased";
     public const string Done = "FailoverDone";
     public const string Waiting = "FailoverWaiting";

@@ -79,7 +79,7 @@ internal sealed class GrainVolumeMoves(
 
     private static ClaimDemand ToDemand(VolumeRecord volume) => new()
     {
-        Claim = volume.Parameters.GetValueOrDefault("csi.storage.k8s.io/pvc/name", volume.VolumeId),
+        Claim = volume.Parameters.GetValueOrDefault(CarinaNames.ClaimName, volume.VolumeId),
         Parts = [new(volume.Parameters.GetValueOrDefault(CarinaNames.DiskGroup, volume.Pool), volume.Bytes)],
         PromisedAt = volume.Move?.Target?.NodeName ?? "",
     };

@@ -46,7 +46,7 @@ internal sealed partial class GroupMove
         throw new StorageException(
             StorageErrorCode.ResourceExhausted,
             $"No node can take pod {group.Pods.Select(p => p.Name).FirstOrDefault() ?? "(none)"} with its volumes "
-            + $"({string.Join(", ", moving.Select(m => $"{m.Parameters.GetValueOrDefault("csi.storage.k8s.io/pvc/name", m.VolumeId)}: {m.Bytes} bytes"))}): "
+            + $"({string.Join(", ", moving.Select(m => $"{m.Parameters.GetValueOrDefault(CarinaNames.ClaimName, m.VolumeId)}: {m.Bytes} bytes"))}): "
             + string.Join("; ", reasons.Take(MaxRefusals)) + ". The move goes on when one can.");
     }
 

@@ -81,7 +81,7 @@ internal sealed partial class GroupMove(
         }
     }
 
-    /// <summary>Ends the moves of a group that has not left its node yet, lets the node use the volumes again and restarts the pods.</summary>
+    /// <summary>Ends the moves of a group that has not left its node yet; what the node had cut off is lifted when it is staged again.</summary>
     public async Task CancelAsync(VolumeGroup group, string reason, CancellationToken cancellationToken)
     {
         foreach (var volume in group.Volumes)
