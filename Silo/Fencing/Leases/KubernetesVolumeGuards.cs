@@ -24,6 +24,10 @@ internal sealed partial class KubernetesVolumeGuards(
 
     public async Task PrepareStageAsync(VolumeRecord record, CancellationToken cancellationToken)
     {
+        // Until it is renewed, others may be about to take the volume: nothing of it is brought back to life before.
+        if (keeper.IsLapsed)
+            await RenewAsync(cancellationToken).ConfigureAwait(false);
+
         if (fenced.Find(record.VolumeId) is { } known && known.Generation <= record.Generation)
         {
             if (known.Generation == record.Generation)
