@@ -33,10 +33,12 @@ internal static class NodeLeaseExtensions
             provider.GetRequiredService<IKubernetes>(), PodOptIn.SelectorOf(nodeName)));
         services.TryAddSingleton<ILeaseHelpers, OrleansLeaseHelpers>();
         services.AddSingleton<PodOptIn>();
-        services.AddSingleton<IVolumeGuards, KubernetesVolumeGuards>();
+        services.AddSingleton<KubernetesVolumeGuards>();
+        services.AddSingleton<IVolumeGuards>(provider => provider.GetRequiredService<KubernetesVolumeGuards>());
         services.AddSingleton<NodeLeaseKeeper>();
         services.AddHostedService(provider => provider.GetRequiredService<NodeLeaseKeeper>());
         services.AddHostedService<FenceReturns>();
+        services.AddHostedService<PodGuardWatch>();
         return services;
     }
 }
