@@ -84,6 +84,39 @@ public sealed class FencingByLeaseTests(ThreeKubernetesNodes fixture) : ClusterT
         await AssertUsableAgainAsync(volume);
     }
 
+    [Fact]
+    public async Task A_pod_that_opts_in_while_it_runs_is_guarded_from_then_on_and_until_it_opts_out()
+    {
+        var volume = await ProvisionAsync(new() { Bytes = 64 * MiB, FileSystem = "ext4" }, NodeName);
+        var pod = await Plane.Admin.CoreV1.CreateNamespacedPodAsync(
+            new()
+            {
+                Metadata = new() { Name = "changes-its-mind" },
+                Spec = new() { NodeName = NodeName, Containers = [new() { Name = "main", Image = "none" }] },
+            },
+            "default",
+            cancellationToken: Stop);
+        await Node.Kubelet.StageAsync(volume, Stop);
+        await Node.Kubelet.PublishAsync(volume, pod.Metadata.Uid, Stop);
+        try
+        {
+            Assert.Equal("", await ReadGuardAsync(volume));
+            await Plane.KubectlAsync("annotate", "pod", pod.Metadata.Name, CarinaNames.AllowMigration + "=true");
+            await Eventually.ReadAsync("the volume to be guarded", () => ReadGuardAsync(volume), node => node == NodeName, Stop);
+            Assert.Equal("true", await ReadGuardedAsync());
+
+            await Plane.KubectlAsync("annotate", "pod", pod.Metadata.Name, CarinaNames.AllowMigration + "-");
+            await Eventually.ReadAsync("the record to be told", () => ReadGuardAsync(volume), node => node == "", Stop);
+            await Eventually.ReadAsync("the lease to say it", ReadGuardedAsync, guarded => guarded == "false", Stop);
+        }
+        finally
+        {
+            await Node.Kubelet.UnpublishAsync(volume, pod.Metadata.Uid, CancellationToken.None);
+            await Node.Kubelet.UnstageAsync(volume, CancellationToken.None);
+            await Plane.Admin.CoreV1.DeleteNamespacedPodAsync(pod.Metadata.Name, "default", gracePeriodSeconds: 0, cancellationToken: CancellationToken.None);
+        }
+    }
+
     private static VolumeRequest Guarded => new()
     {
         Bytes = 64 * MiB,
@@ -109,9 +142,17 @@ public sealed class FencingByLeaseTests(ThreeKubernetesNodes fixture) : ClusterT
         await File.WriteAllTextAsync(pod.File("more"), "written", Stop);
     }
 
-    private async Task<string?> ReadFencedAsync() =>
+    /// <summary>The node that the volume's record says guards it.</summary>
+    private Task<string> ReadGuardAsync(PersistentVolume volume) => Plane.KubectlAsync(
+        "get", "logicvolume", volume.Handle["volume-".Length..], "--output=jsonpath={.spec.guard.nodeName}");
+
+    private Task<string> ReadFencedAsync() => ReadLeaseAsync("carina.storage.io/fenced");
+
+    private Task<string> ReadGuardedAsync() => ReadLeaseAsync("carina.storage.io/guarded");
+
+    private async Task<string> ReadLeaseAsync(string annotation) =>
         (await Plane.Admin.CoordinationV1.ReadNamespacedLeaseAsync("carina-node-" + NodeName, KubernetesTruth.Namespace, cancellationToken: Stop))
-        .Metadata.Annotations["carina.storage.io/fenced"];
+        .Metadata.Annotations[annotation];
 
     private SiloProcess StartGuard() => SiloProcess.Start(
         "guard",
