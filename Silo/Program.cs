@@ -1,3 +1,7 @@
+using Carina.Silo.Fencing.Guard;
 using Carina.Silo.Hosting;
 
-await CarinaSilo.Build(args).RunAsync();
+if (args is [GuardProcess.Verb, .. var rest])
+    await GuardProcess.Build(rest).RunAsync();
+else
+    await CarinaSilo.Build(args).RunAsync();

@@ -21,7 +21,8 @@ namespace Carina.Silo.Hosting;
 /// <summary>Puts the process together: Orleans silo, agent, CSI services.</summary>
 public static class CarinaSilo
 {
-    private static readonly Dictionary<string, string> _switches = new()
+    /// <summary>What the command line's options set.</summary>
+    internal static readonly IReadOnlyDictionary<string, string> Switches = new Dictionary<string, string>()
     {
         ["--role"] = "Carina:Role",
         ["--node-name"] = "Carina:NodeName",
@@ -70,7 +71,7 @@ public static class CarinaSilo
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = _quietLogs });
-        builder.Configuration.AddCommandLine(args, _switches);
+        builder.Configuration.AddCommandLine(args, Switches.ToDictionary());
         var options = ReadOptions(builder.Configuration);
         builder.Services.Configure<SiloOptions>(o => builder.Configuration.GetSection(SiloOptions.Section).Bind(o));
         builder.Services.PostConfigure<SiloOptions>(o => (o.NodeName, o.Namespace) = (options.NodeName, options.Namespace));
@@ -142,7 +143,7 @@ public static class CarinaSilo
         }
     }
 
-    private static SiloOptions ReadOptions(ConfigurationManager configuration)
+    internal static SiloOptions ReadOptions(ConfigurationManager configuration)
     {
         var options = configuration.GetSection(SiloOptions.Section).Get<SiloOptions>() ?? new SiloOptions();
         if (options.NodeName.Length == 0)

@@ -3,6 +3,7 @@ using Carina.Kubernetes.Upgrade;
 using Carina.Kubernetes.Watching;
 using Carina.Silo.Events;
 using Carina.Silo.Failover;
+using Carina.Silo.Fencing.Guard;
 using Carina.Silo.Fencing.Leases;
 using Carina.Silo.Membership;
 using Carina.Silo.Membership.Kubernetes;
@@ -58,7 +59,7 @@ internal static class StoreSetup
             services.AddKeyedResourceCache(KubernetesNodeLabels.OwnNode, provider => ResourceSources.Nodes(
                 provider.GetRequiredService<IKubernetes>(), $"metadata.name={options.NodeName}"));
             services.AddSingleton<INodeLabels, KubernetesNodeLabels>();
-            services.AddNodeLeaseKeeper(options.NodeName, options.GuardFile);
+            services.AddNodeLeaseKeeper(options.NodeName, options.GuardFile, GuardProcess.DeadlineFileOf(options));
         }
     }
 }

@@ -49,6 +49,9 @@ internal readonly record struct FileStatus(
     FileKind Kind, uint Permissions, uint UserId, uint GroupId, uint Links, ulong Inode, long Bytes, long AllocatedBytes,
     DeviceNumber Device, DeviceNumber SpecialDevice);
 
+/// <summary>Two looks that give the same have seen the same content: of a file that is only ever replaced by a new one.</summary>
+internal readonly record struct FileStamp(ulong Inode, long Bytes, long Seconds, uint Nanoseconds);
+
 /// <summary>Files by handle, so that a name that changes in between cannot lead elsewhere.</summary>
 internal static class LinuxFile
 {
@@ -108,6 +111,19 @@ internal static class LinuxFile
     {
         using var file = TryOpen(null, path, OpenFlags.PathOnly | OpenFlags.NoFollow, out _);
         return file is null ? null : TryStatus(file, out _);
+    }
+
+    /// <summary>Which content a file has; null when that cannot be found out.</summary>
+    public static FileStamp? TryStamp(SafeFileHandle file) =>
+        Libc.StatX(file, "", AtEmptyPath | AtSymlinkNoFollow, StatXBasicStats, out var found) == 0
+            ? new FileStamp(found.Inode, (long)found.Size, found.ModifiedSeconds, found.ModifiedNanoseconds)
+            : null;
+
+    /// <inheritdoc cref="TryStamp(SafeFileHandle)"/>
+    public static FileStamp? TryStamp(string path)
+    {
+        using var file = TryOpen(null, path, OpenFlags.PathOnly | OpenFlags.NoFollow, out _);
+        return file is null ? null : TryStamp(file);
     }
 
     /// <summary>A path that leads to exactly this open file, whatever happens to its name.</summary>

@@ -2,6 +2,7 @@ using Carina.Grains;
 using Carina.Grains.Agents;
 using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
+using Carina.Silo.Mounting;
 using Microsoft.Extensions.Options;
 
 namespace Carina.Silo.Fencing.Leases;
@@ -22,8 +23,15 @@ internal sealed partial class KubernetesVolumeGuards(
     private static readonly TimeSpan _renewalLimit = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _grainLimit = TimeSpan.FromSeconds(5);
 
+    // The kubelet's calls for a volume come one at a time, but not those of the watch on pods.
+    private readonly KeyedLock _turns = new();
+
     public async Task PrepareStageAsync(VolumeRecord record, CancellationToken cancellationToken)
     {
+        // Until it is renewed, others may be about to take the volume: nothing of it is brought back to life before.
+        if (keeper.IsLapsed)
+            await RenewAsync(cancellationToken).ConfigureAwait(false);
+
         if (fenced.Find(record.VolumeId) is { } known && known.Generation <= record.Generation)
         {
             if (known.Generation == record.Generation)
@@ -43,6 +51,31 @@ internal sealed partial class KubernetesVolumeGuards(
     }
 
     public async Task GuardAsync(VolumeRecord record, string targetPath, CancellationToken cancellationToken)
+    {
+        using var turn = await _turns.AcquireAsync(record.VolumeId, cancellationToken).ConfigureAwait(false);
+        await GuardInTurnAsync(record, targetPath, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// No pod that has the volume here wants failover any more. Its record is told first: others must not rely on what
+    /// this node does not do.
+    /// </summary>
+    /// <exception cref="StorageException">The record could not be told; the volume stays guarded.</exception>
+    public async Task UnguardAsync(DiskVolumeKey key, CancellationToken cancellationToken)
+    {
+        using var turn = await _turns.AcquireAsync(key.VolumeId, cancellationToken).ConfigureAwait(false);
+        if (guarded.Find(key.VolumeId) != key)
+            return;
+
+        await WithinAsync(
+            _grainLimit,
+            stop => grains.GetGrain<IVolumeGrain>(key.VolumeId).UnguardAsync(silo.Value.NodeName, key.Generation, stop),
+            cancellationToken).ConfigureAwait(false);
+        await guarded.RemoveAsync(key.VolumeId, cancellationToken).ConfigureAwait(false);
+        keeper.Wake();
+    }
+
+    private async Task GuardInTurnAsync(VolumeRecord record, string targetPath, CancellationToken cancellationToken)
     {
         var key = KeyOf(record);
         var isGuarded = guarded.Find(key.VolumeId) == key;
@@ -95,6 +128,7 @@ internal sealed partial class KubernetesVolumeGuards(
 
     public async Task ReleaseAsync(string volumeId, CancellationToken cancellationToken)
     {
+        using var turn = await _turns.AcquireAsync(volumeId, cancellationToken).ConfigureAwait(false);
         if (await guarded.RemoveAsync(volumeId, cancellationToken).ConfigureAwait(false) is not { } key)
             return;
 

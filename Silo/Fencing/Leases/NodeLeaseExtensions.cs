@@ -1,5 +1,6 @@
 using Carina.Grains.Agents;
 using Carina.Kubernetes.Watching;
+using Carina.Silo.Fencing.Guard;
 using k8s;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -21,17 +22,23 @@ internal static class NodeLeaseExtensions
     /// <param name="services">Where to.</param>
     /// <param name="nodeName">The node.</param>
     /// <param name="file">Where guarded volumes are remembered.</param>
-    public static IServiceCollection AddNodeLeaseKeeper(this IServiceCollection services, string nodeName, string file)
+    /// <param name="deadlineFile">Where the guard process looks for the deadline.</param>
+    public static IServiceCollection AddNodeLeaseKeeper(
+        this IServiceCollection services, string nodeName, string file, string deadlineFile)
     {
+        services.AddSingleton(_ => new DeadlineFile(deadlineFile));
+        services.AddSingleton<DeadlineWitness>();
         services.AddSingleton(_ => new GuardedVolumes(file));
         services.AddKeyedResourceCache(PodOptIn.OwnPods, provider => ResourceSources.Pods(
             provider.GetRequiredService<IKubernetes>(), PodOptIn.SelectorOf(nodeName)));
         services.TryAddSingleton<ILeaseHelpers, OrleansLeaseHelpers>();
         services.AddSingleton<PodOptIn>();
-        services.AddSingleton<IVolumeGuards, KubernetesVolumeGuards>();
+        services.AddSingleton<KubernetesVolumeGuards>();
+        services.AddSingleton<IVolumeGuards>(provider => provider.GetRequiredService<KubernetesVolumeGuards>());
         services.AddSingleton<NodeLeaseKeeper>();
         services.AddHostedService(provider => provider.GetRequiredService<NodeLeaseKeeper>());
         services.AddHostedService<FenceReturns>();
+        services.AddHostedService<PodGuardWatch>();
         return services;
     }
 }

@@ -60,6 +60,7 @@ internal sealed partial class NodeLeaseKeeper
             {
                 _deadline = null;
                 _cutOff.Clear();
+                witness?.Release();
             }
 
             return _deadline - clock.Elapsed;

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Carina.Grains.Agents;
 using Carina.Grains.Errors;
 using Carina.Grains.Nodes;
+using Carina.Silo.Fencing.Guard;
 using Microsoft.Extensions.Options;
 
 namespace Carina.Silo.Fencing.Leases;
@@ -23,7 +24,8 @@ internal sealed partial class NodeLeaseKeeper(
     IOptions<SiloOptions> silo,
     IOptions<NodeLeaseOptions> options,
     TimeProvider time,
-    ILogger<NodeLeaseKeeper> logger) : BackgroundService
+    ILogger<NodeLeaseKeeper> logger,
+    DeadlineWitness witness) : BackgroundService
 {
     private static readonly TimeSpan _microsecond = TimeSpan.FromMicroseconds(1);
     private static readonly TimeSpan _idleWatch = TimeSpan.FromSeconds(1);
@@ -95,6 +97,15 @@ internal sealed partial class NodeLeaseKeeper(
         await waiter.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Begins to renew. Before anything can be guarded, what an earlier process promised is taken back.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (guarded.IsEmpty)
+            witness.Release();
+
+        return base.StartAsync(cancellationToken);
+    }
+
     /// <summary>Stops renewing. From then on nobody is here to stop writing, and the lease has to say so.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -105,6 +116,7 @@ internal sealed partial class NodeLeaseKeeper(
         try
         {
             await leases.RenewAsync(Compose() with { Guarded = false }, cancellationToken).ConfigureAwait(false);
+            witness.Release();
             LogUnwatched(guarded.All.Count);
         }
         catch (Exception exception)
@@ -195,6 +207,10 @@ internal sealed partial class NodeLeaseKeeper(
             lock (_lock)
             {
                 _announced = _announced?.Union(renewal.Fenced);
+
+                // Should this process hang from here on, the guard process keeps what the lease may say in a moment.
+                if (renewal.Guarded)
+                    witness.Promise(started + Options.FenceAfter);
             }
 
             var result = await _round.RunAsync(renewal, _known, renewal.Guarded || waiters.Count > 0, stop).ConfigureAwait(false);
@@ -218,11 +234,11 @@ internal sealed partial class NodeLeaseKeeper(
             {
                 _announced = [.. renewal.Fenced];
                 if (renewal.Guarded && (_deadline is null || _deadline < deadline))
-                    _deadline = deadline;
+                    MoveTo(deadline);
             }
             else if (result.Outcome == RoundOutcome.AwayForMost && _deadline < deadline)
             {
-                _deadline = deadline;
+                MoveTo(deadline);
             }
 
             _last = result.Outcome;
@@ -254,6 +270,12 @@ internal sealed partial class NodeLeaseKeeper(
 
                 break;
         }
+    }
+
+    private void MoveTo(TimeSpan deadline)
+    {
+        _deadline = deadline;
+        witness.MoveTo(deadline);
     }
 
     private NodeLeaseRenewal Compose()

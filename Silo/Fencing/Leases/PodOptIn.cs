@@ -22,6 +22,9 @@ internal sealed class PodOptIn(
     /// <summary>Selects the pods of a node.</summary>
     public static string SelectorOf(string nodeName) => $"spec.nodeName={nodeName}";
 
+    /// <summary>Whether a pod that is known here already opted in; null when it is not known.</summary>
+    public bool? FindKnown(string uid) => Find(pods.All, uid) is { } pod ? FailoverSwitch.IsOn(pod.Metadata.Annotations) : null;
+
     /// <summary>Null when that is not known, because the API server does not answer.</summary>
     public async Task<bool?> FindAsync(string targetPath, CancellationToken cancellationToken)
     {

@@ -11,7 +11,7 @@ public sealed class PodSecurityTests
 
     [Theory]
     [MemberData(nameof(ValueSets))]
-    public async Task Only_the_driver_on_the_node_is_privileged(string set)
+    public async Task Only_the_driver_and_its_guard_on_the_node_are_privileged(string set)
     {
         var objects = await Chart.RenderAsync(set, "1.30.14", Stop);
         foreach (var (_, pod) in objects.Pods)
@@ -21,7 +21,7 @@ public sealed class PodSecurityTests
             {
                 var context = container.SecurityContext;
                 Assert.True(context.ReadOnlyRootFilesystem, container.Name);
-                if (container.Name == "csi-carina-node")
+                if (container.Name is "csi-carina-node" or "carina-guard")
                 {
                     Assert.True(context.Privileged);
                     continue;
@@ -49,7 +49,8 @@ public sealed class PodSecurityTests
             Assert.NotEqual(true, pod.HostPID);
         }
 
-        Assert.NotEqual(true, objects.Node.Spec.Template.Spec.HostPID);
+        // Processes that have mapped a bare device have to be seen to be ended (DeviceHolders).
+        Assert.True(objects.Node.Spec.Template.Spec.HostPID);
     }
 
     [Fact]
@@ -73,6 +74,14 @@ public sealed class PodSecurityTests
             ["/var/lib/kubelet/plugins", "/var/lib/kubelet/pods"],
             mounts.Values.Where(m => m.MountPropagation == "Bidirectional").Select(m => m.MountPath).Order(StringComparer.Ordinal));
         Assert.True(mounts["/lib/modules"].ReadOnlyProperty);
+
+        // The guard cuts off what the driver has mounted, so it sees the same, but serves nobody.
+        var guard = node.Containers.Single(c => c.Name == "carina-guard");
+        Assert.Equal("guard", guard.Args[0]);
+        Assert.Equal(
+            silo.VolumeMounts.Select(m => (m.Name, m.MountPath, m.MountPropagation)).Where(m => m.MountPath is not ("/csi" or "/registration") && m.Name != "config"),
+            guard.VolumeMounts.Select(m => (m.Name, m.MountPath, m.MountPropagation)));
+        Assert.Equal("/run/carina", guard.VolumeMounts.Single(m => m.Name == "run").MountPath);
 
         // LVM and the host's udev share semaphores, or wait for each other for ever.
         Assert.True(node.HostIPC);

@@ -39,3 +39,17 @@
 - {name: directory-{{ $index }}, path: {{ $path | quote }}, type: DirectoryOrCreate, propagation: HostToContainer}
 {{- end }}
 {{- end -}}
+
+{{/* The mounts of them. */}}
+{{- define "carina.node.volumeMounts" -}}
+{{- range include "carina.node.mounts" . | fromYamlArray }}
+- name: {{ .name }}
+  mountPath: {{ default .path .at }}
+  {{- with .propagation }}
+  mountPropagation: {{ . }}
+  {{- end }}
+  {{- if .readOnly }}
+  readOnly: true
+  {{- end }}
+{{- end }}
+{{- end -}}

@@ -130,7 +130,8 @@ public sealed class KubernetesNodeLeasesTests(MembershipApi api) : IDisposable
                 IdleInterval = TimeSpan.FromMinutes(5),
             }),
             TimeProvider.System,
-            Microsoft.Extensions.Logging.Abstractions.NullLogger<NodeLeaseKeeper>.Instance);
+            Microsoft.Extensions.Logging.Abstractions.NullLogger<NodeLeaseKeeper>.Instance,
+            world.Witness);
         await keeper.StartAsync(Stop);
         var idle = await Eventually.ReadAsync("the lease", () => FindAsync(), lease => lease is not null, Stop);
         Assert.Equal("false", idle!.Metadata.Annotations[NodeLease.Guarded]);

@@ -4,6 +4,7 @@ using Carina.Grains.Agents;
 using Carina.Grains.Errors;
 using Carina.Grains.Nodes;
 using Carina.Silo.Fencing;
+using Carina.Silo.Fencing.Guard;
 using Carina.Silo.Fencing.Leases;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -42,6 +43,12 @@ internal sealed class LeaseWorld : INodeLeases, ILeaseHelpers, IVolumeFence, INo
     public NodeLeaseKeeper Keeper { get; private set; } = null!;
 
     public NodeLeaseOptions Options { get; } = new();
+
+    /// <summary>What the guard process is told.</summary>
+    public DeadlineFile DeadlineFile => new(Path.Combine(_directory.FullName, "run/lease.json"));
+
+    /// <summary>Is called before the API server gets a renewal.</summary>
+    public Action<NodeLeaseRenewal> BeforeRenewal { get; set; } = _ => { };
 
     /// <summary>Whether this node's requests are answered.</summary>
     public bool IsApiThere { get; set; } = true;
@@ -93,6 +100,8 @@ internal sealed class LeaseWorld : INodeLeases, ILeaseHelpers, IVolumeFence, INo
         }));
     }
 
+    public DeadlineWitness Witness => field ??= new(DeadlineFile, this, NullLogger<DeadlineWitness>.Instance);
+
     public async Task StartAsync()
     {
         if (IsGuardedAtFirst)
@@ -102,7 +111,7 @@ internal sealed class LeaseWorld : INodeLeases, ILeaseHelpers, IVolumeFence, INo
             Guarded, Fenced, this, this, this, this, this, this,
             Microsoft.Extensions.Options.Options.Create(new SiloOptions { NodeName = Node }),
             Microsoft.Extensions.Options.Options.Create(Options),
-            Time, NullLogger<NodeLeaseKeeper>.Instance);
+            Time, NullLogger<NodeLeaseKeeper>.Instance, Witness);
         await Keeper.StartAsync(default);
         await SettleAsync();
     }
@@ -123,6 +132,7 @@ internal sealed class LeaseWorld : INodeLeases, ILeaseHelpers, IVolumeFence, INo
     public async Task RenewAsync(NodeLeaseRenewal renewal, CancellationToken cancellationToken)
     {
         await Task.Yield();
+        BeforeRenewal(renewal);
         Log.Enqueue((IsApiThere ? "renewed" : "tried", Elapsed));
         if (!IsApiThere)
             throw new StorageException(StorageErrorCode.Unavailable, "The API server did not answer.");
