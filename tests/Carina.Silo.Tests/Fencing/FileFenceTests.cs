@@ -11,6 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Carina.Silo.Tests.Fencing;
 
 /// <summary>Volumes in files.</summary>
+[Collection(FileNodeCollection.Name)]
 public sealed class FileFenceTests() : FenceTests(FileNode.MakeAsync)
 {
     private string ImageOf(string volume) => Node.Host.Combine($"disk/pool/{volume}.img");

@@ -9,6 +9,7 @@ using Carina.Silo.Fencing.Leases;
 namespace Carina.Silo.Tests.Fencing.Guard;
 
 /// <summary>The real guard process, a real volume in a file and a process that writes to it; the silo is the test.</summary>
+[Collection(FileNodeCollection.Name)]
 public sealed class GuardProcessTests : IAsyncLifetime
 {
     private const string NodeName = "guarded-node";
