@@ -69,7 +69,10 @@ internal sealed partial class GroupMove(
             }
 
             await RehomeAsync(group, records, moveId, cancellationToken);
-            await ReleaseAsync(cause == MoveCause.Requested ? await RefreshAsync(group, records, node, cancellationToken) : group, moveId, node, cause, cancellationToken);
+            var moved = cause == MoveCause.Requested
+                ? await RefreshAsync(group, records, node, cancellationToken)
+                : group with { Volumes = records };
+            await ReleaseAsync(moved, moveId, node, cause, cancellationToken);
             FailoverMetrics.Finished(cause, "done", time.GetElapsedTime(started));
             return MoveOutcome.Done;
         }
