@@ -14,7 +14,10 @@ internal sealed partial class FileBackend
     {
         var (from, to) = (command.Key, command.NewKey!);
         using var renamed = TryOpenRenamed(directory, from, to);
-        var isDone = renamed is not null && renamed.VolumeId == to.VolumeId && renamed.Generation == to.Generation;
+
+        // Another generation may have the old handle by now.
+        var isDone = renamed is not null && renamed.VolumeId == to.VolumeId && renamed.Generation == to.Generation
+            && file?.Generation != from.Generation;
         if (file is not null && !isDone)
         {
             DemandGeneration(file, from);

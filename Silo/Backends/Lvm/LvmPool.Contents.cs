@@ -4,6 +4,7 @@ using Carina.Grains.Errors;
 using Carina.Silo.Copying;
 using Carina.Silo.Linux;
 using Carina.Silo.Lvm;
+using Carina.Silo.Mounting;
 
 namespace Carina.Silo.Backends.Lvm;
 
@@ -30,6 +31,14 @@ internal sealed partial class LvmPool
     public async Task<VolumeContent> OpenForWritingAsync(DiskVolumeKey key, CancellationToken cancellationToken)
     {
         var device = await OpenAsync(key, cancellationToken).ConfigureAwait(false);
+        var (number, table) = (new DeviceNumber(device.Major, device.Minor), MountTable.Read());
+        if (table.OfFileSystemOn(number).Concat(table.OfNode(number)).FirstOrDefault() is { } mount)
+        {
+            throw new StorageException(
+                StorageErrorCode.FailedPrecondition,
+                $"Volume '{key.VolumeId}' in pool '{Name}' is in use: it is mounted at {mount.MountPoint}. Nothing is written to it past that.");
+        }
+
         return new([new(VolumeContent.OpenDirect(device.Path, OpenFlags.ReadWrite | OpenFlags.Exclusive), 0, device.Bytes)]);
     }
 

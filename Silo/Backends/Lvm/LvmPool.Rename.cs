@@ -13,7 +13,10 @@ internal sealed partial class LvmPool
         var (from, to) = (work.Command.Key, work.Command.NewKey!);
         var found = await LookAsync(from.VolumeId, to.VolumeId).ConfigureAwait(false);
         var (old, renamed) = (found.GetValueOrDefault(from.VolumeId), found.GetValueOrDefault(to.VolumeId));
-        var isDone = renamed is not null && LvmIdentity.Of(renamed)?.Generation == to.Generation;
+
+        // Another generation may have the old handle by now.
+        var isDone = renamed is not null && LvmIdentity.Of(renamed)?.Generation == to.Generation
+            && (old is null || LvmIdentity.Of(old)?.Generation != from.Generation);
         if (old is not null && !isDone)
         {
             await RequireOursAsync(from).ConfigureAwait(false);

@@ -3,6 +3,7 @@ using Carina.Grains;
 using Carina.Grains.Failover;
 using Carina.Harness.Kubernetes;
 using Carina.Harness.Sidecars;
+using k8s;
 using k8s.Models;
 
 namespace Carina.E2E.Tests.Failover;
@@ -81,6 +82,39 @@ public sealed class MovesTests(FailoverCluster cluster) : IClassFixture<Failover
         await cluster.StartKubeletAsync("node-3");
         Assert.NotEqual("node-3", after.Spec.NodeName);
         Assert.Equal(written, await HashAsync(after, volume));
+    }
+
+    [Fact]
+    public async Task A_node_is_evacuated_and_a_deleted_volume_takes_its_copies_with_it()
+    {
+        var volume = await cluster.RunStatefulSetAsync("evacuated", "node-2", new Dictionary<string, string>());
+        var before = await cluster.WaitUntilRunningAsync("evacuated", _ => true);
+        var written = await WriteAsync(before, volume);
+        await cluster.Truth.Plane.KubectlAsync("annotate", "node", "node-2", FailoverNames.Evacuate + "=true");
+        var after = await cluster.WaitUntilRunningAsync("evacuated", p => p.Metadata.Uid != before.Metadata.Uid && p.Spec.NodeName != "node-2", Limit);
+        Assert.Equal(written, await HashAsync(after, volume));
+        await Eventually.ReadAsync(
+            "node-2 to be empty",
+            () => cluster.Truth.Plane.KubectlAsync(
+                "get", "events", "--all-namespaces", "--field-selector", $"reason={FailoverNames.Evacuated}", "--output", "jsonpath={.items[*].message}"),
+            text => text.Contains("node-2", StringComparison.Ordinal),
+            Stop,
+            Limit);
+        await cluster.Truth.Plane.KubectlAsync("annotate", "node", "node-2", FailoverNames.Evacuate + "-");
+
+        await cluster.Api.AppsV1.DeleteNamespacedStatefulSetAsync("evacuated", FailoverCluster.Namespace, cancellationToken: Stop);
+        await Eventually.ReadAsync(
+            "the pod to be gone",
+            () => cluster.Api.CoreV1.ListNamespacedPodAsync(FailoverCluster.Namespace, labelSelector: "app=evacuated", cancellationToken: Stop),
+            pods => pods.Items.Count == 0,
+            Stop);
+        await cluster.Cluster.Provisioner.DeleteAsync(volume, Stop);
+        foreach (var node in new[] { "node-1", "node-2", "node-3" })
+        {
+            Assert.DoesNotContain(
+                (await cluster.Cluster.Node(node).Storage.ListVolumesAsync(Stop)).Keys,
+                name => name.Contains(volume.Handle, StringComparison.Ordinal));
+        }
     }
 
     private static TimeSpan Limit => TimeSpan.FromMinutes(2);
