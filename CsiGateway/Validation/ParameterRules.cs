@@ -1,4 +1,5 @@
 using Carina.Grains;
+using Carina.Grains.Failover;
 
 namespace Carina.CsiGateway.Validation;
 
@@ -31,6 +32,7 @@ internal static class ParameterRules
         CarinaNames.DiskGroup,
         CarinaNames.LegacyDiskGroup,
         CarinaNames.AllowMigration,
+        FailoverDataPolicy.Key,
         CarinaNames.ExclusiveRawDisk,
         CarinaNames.CacheDiskRatio,
         .. _cacheKeys,
@@ -51,6 +53,11 @@ internal static class ParameterRules
 
         RefuseCache(parameters);
         CheckSwitch(parameters, CarinaNames.AllowMigration);
+        if (Value(parameters, FailoverDataPolicy.Key) is { Length: > 0 } data && FailoverDataPolicy.Parse(data) is null)
+        {
+            throw Refusal.Invalid(Field, $"hold {FailoverDataPolicy.Key} with {Refusal.Quote(data)}; give {FailoverDataPolicy.Values}.");
+        }
+
         if (CheckSwitch(parameters, CarinaNames.ExclusiveRawDisk))
         {
             throw Refusal.Invalid(Field, $"ask for a disk of its own with {CarinaNames.ExclusiveRawDisk}, which {NotYet}.");

@@ -34,6 +34,31 @@ public interface INodeAgent : IGrainService
     [ResponseTimeout(Patience)]
     Task<DiskVolume> AdoptAsync(DiskVolumeKey key, CancellationToken cancellationToken);
 
+    /// <inheritdoc cref="INodeExecutor.RenameAsync"/>
+    [Alias("Rename")]
+    [ResponseTimeout(Patience)]
+    Task<DiskVolume> RenameAsync(DiskVolumeKey from, DiskVolumeKey to, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="INodeExecutor.CopyAsync"/>
+    [Alias("Copy")]
+    Task<CopyProgress> CopyAsync(CopyOrder order, CancellationToken cancellationToken);
+
+    /// <summary>SHA-256 of each block of a part of a volume that is being made, one behind the other.</summary>
+    /// <param name="key">The volume; nothing on the node may use it.</param>
+    /// <param name="offset">Where the part begins, in bytes; a multiple of <see cref="CopyOrder.BlockBytes"/>.</param>
+    /// <param name="bytes">Its length; the last block may be shorter than the others.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    [Alias("HashBlocks")]
+    Task<byte[]> HashBlocksAsync(DiskVolumeKey key, long offset, int bytes, CancellationToken cancellationToken);
+
+    /// <summary>Writes a part of a volume that is being made; it is on disk at the answer.</summary>
+    [Alias("WriteBlocks")]
+    Task WriteBlocksAsync(DiskVolumeKey key, long offset, byte[] data, CancellationToken cancellationToken);
+
+    /// <summary>The copy is complete: the volume is let go of, and holds a file system that must never be made anew.</summary>
+    [Alias("FinishCopy")]
+    Task FinishCopyAsync(DiskVolumeKey key, bool hasFileSystem, CancellationToken cancellationToken);
+
     /// <inheritdoc cref="INodeExecutor.TuneAsync"/>
     [Alias("Tune")]
     [ResponseTimeout(Patience)]

@@ -27,6 +27,28 @@ public interface INodeExecutor
     /// <exception cref="Errors.StorageException">FailedPrecondition when it is not what Carina made.</exception>
     Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Gives what is on disk another handle and generation, and lets go of its device; the data stays. Repeated after it
+    /// was done it is success.
+    /// </summary>
+    /// <param name="node">The node.</param>
+    /// <param name="from">What it is now.</param>
+    /// <param name="to">What it is to be, in the same pool.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="Errors.StorageException">
+    /// NotFound when it is not there; FailedPrecondition when it is in use, not provably ours, or the new handle is taken.
+    /// </exception>
+    Task<DiskVolume> RenameAsync(string node, DiskVolumeKey from, DiskVolumeKey to, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Has the node copy what a volume of it holds to a volume on another node, or says how far that is: the copy goes on by
+    /// itself, and is asked for again until it is done. Only what differs is sent.
+    /// </summary>
+    /// <exception cref="Errors.StorageException">
+    /// FailedPrecondition when the node has another generation or cannot read it; Unavailable when it cannot be reached.
+    /// </exception>
+    Task<CopyProgress> CopyAsync(string node, CopyOrder order, CancellationToken cancellationToken);
+
     /// <summary>Applies mutable parameters to the live device.</summary>
     Task TuneAsync(
         string node, DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken);

@@ -8,9 +8,10 @@ namespace Carina.Grains.Configuration;
 internal static class FailoverParser
 {
     private const int MaxCooldownSeconds = 86400;
+    private const int MaxRetentionHours = 24 * 3660;
 
     private static readonly string[] _fields =
-        ["enabled", "dryRun", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes"];
+        ["enabled", "dryRun", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes", "copyRetentionHours"];
 
     public static FailoverOptions Read(JsonValue? value, ConfigProblems problems)
     {
@@ -32,6 +33,7 @@ internal static class FailoverParser
             MaxLostNodesPercent = Number("maxLostNodesPercent", 0, FailoverOptions.MostLostNodesPercent, defaults.MaxLostNodesPercent),
             Cooldown = TimeSpan.FromSeconds(Number("cooldownSeconds", 0, MaxCooldownSeconds, (int)defaults.Cooldown.TotalSeconds)),
             SkipCordonedNodes = Switch("skipCordonedNodes", defaults.SkipCordonedNodes),
+            CopyRetention = Number("copyRetentionHours", 0, MaxRetentionHours, 0) is > 0 and var hours ? TimeSpan.FromHours(hours) : null,
         };
 
         bool Switch(string name, bool otherwise)

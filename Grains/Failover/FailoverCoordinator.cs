@@ -23,15 +23,19 @@ internal sealed partial class FailoverCoordinator(
 
     private static readonly TimeSpan _retry = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan _sweep = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan _plannedSweep = TimeSpan.FromSeconds(5);
 
     private readonly ILogger _logger = loggers.CreateLogger<FailoverCoordinator>();
     private readonly GroupMove _moves = new(world, volumes, crash, time, loggers.CreateLogger<GroupMove>());
+    private readonly RetiredCopies _copies = new(world, volumes, time, loggers.CreateLogger<RetiredCopies>());
+
     // All of it runs on one scheduler, the grain's.
     private readonly HashSet<string> _underWay = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _lastTry = new(StringComparer.Ordinal);
     private readonly HashSet<string> _told = new(StringComparer.Ordinal);
     private IReadOnlyList<ObservedNode> _nodes = [];
     private long? _lastSweep;
+    private bool _hasPlanned;
 
     private FailoverOptions Options => config.Current.Failover;
 
@@ -75,7 +79,8 @@ internal sealed partial class FailoverCoordinator(
             }
         }
 
-        if (_lastSweep is not { } last || time.GetElapsedTime(last) >= _sweep)
+        StartRequests(verdicts, cancellationToken);
+        if (_lastSweep is not { } last || time.GetElapsedTime(last) >= (_hasPlanned ? _plannedSweep : _sweep))
         {
             _lastSweep = time.GetTimestamp();
             Start("sweep", () => SweepAsync(cancellationToken));
@@ -100,6 +105,11 @@ internal sealed partial class FailoverCoordinator(
             if (isCommitted)
             {
                 StartMove(group, verdict, options, cancellationToken);
+            }
+            else if (group.Volumes.Any(v => v.Move is { Cause: MoveCause.Requested }))
+            {
+                // What it was asked for needs this node. Should it be lost for good, that is another matter.
+                Start("group " + group.Name, () => _moves.CancelAsync(group, $"node '{node}', which holds the data, is lost", cancellationToken));
             }
             else if (!group.OptedIn)
             {
@@ -144,6 +154,11 @@ internal sealed partial class FailoverCoordinator(
             return $"Not moved: {verdict.Spared}.";
         }
 
+        if (group.Data == FailoverData.Copy && !verdict.Node.SiloLive && group.Volumes.All(v => v.Move is null))
+        {
+            return $"Not moved: its data is to be copied ({FailoverDataPolicy.Key}), and the agent of node {verdict.Node.Name} does not answer.";
+        }
+
         var justMoved = group.Volumes.SelectMany(v => v.Retired).Select(r => r.RetiredAt).DefaultIfEmpty().Max();
         if (time.GetUtcNow() - justMoved < options.Cooldown)
         {
@@ -159,7 +174,12 @@ internal sealed partial class FailoverCoordinator(
     {
         var cause = group.Volumes.Select(v => v.Move?.Cause).FirstOrDefault(c => c is not null) ?? MoveCause.NodeLost;
         StartPaced("group " + group.Name, () => _moves.RunAsync(
-            group, verdict, cause, options, token => IsStillLostAsync(verdict.Node.Name, token), cancellationToken));
+            group,
+            verdict,
+            cause,
+            options,
+            token => cause == MoveCause.Requested ? Task.FromResult(true) : IsStillLostAsync(verdict.Node.Name, token),
+            cancellationToken));
     }
 
     private async Task<bool> IsStillLostAsync(string node, CancellationToken cancellationToken)
@@ -185,8 +205,14 @@ internal sealed partial class FailoverCoordinator(
     /// <summary>Finishes, or takes back, moves whose node is not lost any more, and those that another coordinator left.</summary>
     private async Task SweepAsync(CancellationToken cancellationToken)
     {
-        var moving = await volumes.ListMovingAsync(cancellationToken);
-        foreach (var from in moving.GroupBy(v => v.Move!.From.NodeName, StringComparer.Ordinal))
+        var unsettled = await volumes.ListUnsettledAsync(cancellationToken);
+        foreach (var volume in unsettled.Where(v => v.Move is null))
+        {
+            Start("copies of " + volume.VolumeId, () => _copies.SettleAsync(volume, Options, cancellationToken));
+        }
+
+        _hasPlanned = unsettled.Any(v => v.Move is { Cause: MoveCause.Requested });
+        foreach (var from in unsettled.Where(v => v.Move is not null).GroupBy(v => v.Move!.From.NodeName, StringComparer.Ordinal))
         {
             var observed = _nodes.FirstOrDefault(n => n.Name == from.Key);
             var verdict = NodeAssessment.Assess([observed ?? new() { Name = from.Key, Exists = false, SiloLive = false }], Options)[0];
@@ -196,7 +222,7 @@ internal sealed partial class FailoverCoordinator(
                 continue;
             }
 
-            foreach (var group in await world.FindGroupsAsync(from.Key, [.. from], cancellationToken))
+            foreach (var group in await FindAllGroupsAsync(from.Key, [.. from], cancellationToken))
             {
                 if (group.Volumes.All(v => v.Move is { Cause: MoveCause.NodeLost, Phase: MovePhase.Fencing or MovePhase.Relocating }))
                 {
@@ -234,9 +260,9 @@ internal sealed partial class FailoverCoordinator(
         }
     }
 
-    private void StartPaced(string key, Func<Task<MoveOutcome>> work)
+    private void StartPaced(string key, Func<Task<MoveOutcome>> work, TimeSpan? pace = null)
     {
-        if (_lastTry.TryGetValue(key, out var last) && time.GetElapsedTime(last) < _retry)
+        if (_lastTry.TryGetValue(key, out var last) && time.GetElapsedTime(last) < (pace ?? _retry))
         {
             return;
         }

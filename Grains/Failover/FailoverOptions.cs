@@ -26,6 +26,9 @@ public sealed record FailoverOptions
     /// <summary>Volumes of a node that somebody cordoned are left where they are: it is being worked on.</summary>
     public bool SkipCordonedNodes { get; init; } = true;
 
+    /// <summary>How long copies are kept that moves left behind; null until somebody deletes them.</summary>
+    public TimeSpan? CopyRetention { get; init; }
+
     /// <summary>Added to a lease's duration before it counts as lapsed.</summary>
     public TimeSpan LeaseMargin { get; init; } = TimeSpan.FromSeconds(1);
 }

@@ -25,8 +25,11 @@ internal sealed class GrainVolumeMoves(
             .Where(v => v.Move is { } move ? move.From.NodeName == node : v.NodeName == node),
     ];
 
-    public async Task<IReadOnlyList<VolumeRecord>> ListMovingAsync(CancellationToken cancellationToken) =>
-        [.. (await store.ListAsync(null, 0, cancellationToken)).Select(s => s.Value).Where(v => v is { State: VolumeState.Ready, Move: not null })];
+    public async Task<IReadOnlyList<VolumeRecord>> ListUnsettledAsync(CancellationToken cancellationToken) =>
+    [
+        .. (await store.ListAsync(null, 0, cancellationToken)).Select(s => s.Value)
+            .Where(v => v.State == VolumeState.Ready && (v.Move is not null || v.Retired.Count > 0)),
+    ];
 
     public IVolumeGrain Get(string volumeId) => grains.GetGrain<IVolumeGrain>(volumeId);
 
@@ -49,6 +52,9 @@ internal sealed class GrainVolumeMoves(
                 exception);
         }
     }
+
+    public Task<CopyProgress> CopyAsync(string node, CopyOrder order, CancellationToken cancellationToken) =>
+        executor.CopyAsync(node, order, cancellationToken);
 
     public async Task<(IReadOnlyList<string> Nodes, IReadOnlyList<string> Refusals)> RankAsync(
         IReadOnlyList<VolumeRecord> volumes, IReadOnlyList<PodPlace> places, CancellationToken cancellationToken)

@@ -13,9 +13,23 @@ internal sealed partial class GroupMove
         VolumeGroup group, IReadOnlyList<VolumeRecord> records, string moveId, CancellationToken cancellationToken)
     {
         using var activity = StartSpan("failover.relocate", moveId, group);
+        var made = await MakeAsync(group, records, cancellationToken);
+        return await CommitAsync(await CopyExactlyAsync(group, made, moveId, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Finds a node for all volumes that move, and has them made there.</summary>
+    private async Task<IReadOnlyList<VolumeRecord>> MakeAsync(
+        VolumeGroup group, IReadOnlyList<VolumeRecord> records, CancellationToken cancellationToken)
+    {
         var moving = records.Where(r => r.Move is not null).ToList();
         var places = await world.FindPlacesAsync(group, cancellationToken);
-        var (nodes, refusals) = await volumes.RankAsync(moving, places, cancellationToken);
+        if (moving.Select(r => r.Move!.To).FirstOrDefault(to => to.Length > 0) is { } wanted)
+        {
+            places = [.. places.Select(p => Narrow(p, wanted, moving))];
+        }
+
+        // A copy that is restored has its room already.
+        var (nodes, refusals) = await volumes.RankAsync([.. moving.Where(r => r.Move!.Restores is null)], places, cancellationToken);
         var reasons = refusals.ToList();
         foreach (var node in PreferPlaced(nodes, moving))
         {
@@ -26,12 +40,13 @@ internal sealed partial class GroupMove
                     await volumes.Get(record.VolumeId).PlaceMoveAsync(record.Move!.Id, node, cancellationToken);
                 }
 
+                var made = new Dictionary<string, VolumeRecord>(StringComparer.Ordinal);
                 foreach (var record in moving)
                 {
-                    await volumes.Get(record.VolumeId).MakeMoveAsync(record.Move!.Id, cancellationToken);
+                    made[record.VolumeId] = await volumes.Get(record.VolumeId).MakeMoveAsync(record.Move!.Id, cancellationToken);
                 }
 
-                return await CommitAsync(records, cancellationToken);
+                return [.. records.Select(r => made.GetValueOrDefault(r.VolumeId, r))];
             }
             catch (StorageException exception) when (exception.Code == StorageErrorCode.ResourceExhausted)
             {
@@ -49,6 +64,12 @@ internal sealed partial class GroupMove
             + $"({string.Join(", ", moving.Select(m => $"{m.Parameters.GetValueOrDefault(CarinaNames.ClaimName, m.VolumeId)}: {m.Bytes} bytes"))}): "
             + string.Join("; ", reasons.Take(MaxRefusals)) + ". The move goes on when one can.");
     }
+
+    // The node that it comes from is no place to go to, except for a copy that is restored right there.
+    private static PodPlace Narrow(PodPlace place, string wanted, List<VolumeRecord> moving) =>
+        place.NodeName != wanted ? place with { Obstacle = $"node {wanted} was asked for" }
+        : moving.All(r => r.Move is { Restores: not null } move && move.From.NodeName == wanted) ? place with { Obstacle = "" }
+        : place;
 
     private async Task<IReadOnlyList<VolumeRecord>> CommitAsync(
         IReadOnlyList<VolumeRecord> records, CancellationToken cancellationToken)

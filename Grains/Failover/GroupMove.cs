@@ -57,6 +57,7 @@ internal sealed partial class GroupMove(
             }
             else
             {
+                records = await PrepareAsync(group, records, moveId, node, cancellationToken);
                 records = await FenceAsync(group, records, moveId, node, options, cancellationToken);
                 if (!await isStillLost(cancellationToken))
                 {
@@ -68,7 +69,10 @@ internal sealed partial class GroupMove(
             }
 
             await RehomeAsync(group, records, moveId, cancellationToken);
-            await ReleaseAsync(group, moveId, node, cancellationToken);
+            var moved = cause == MoveCause.Requested
+                ? await RefreshAsync(group, records, node, cancellationToken)
+                : group with { Volumes = records };
+            await ReleaseAsync(moved, moveId, node, cause, cancellationToken);
             FailoverMetrics.Finished(cause, "done", time.GetElapsedTime(started));
             return MoveOutcome.Done;
         }
@@ -105,6 +109,10 @@ internal sealed partial class GroupMove(
     {
         var records = new List<VolumeRecord>();
         var isNew = false;
+        var begun = group.Volumes.Select(v => v.Move).FirstOrDefault(m => m is not null);
+        var data = begun is not null ? begun.Data == MoveData.Fresh ? MoveData.Fresh : MoveData.Copy
+            : group.Data == FailoverData.Copy || (group.Data == FailoverData.CopyIfReachable && node.Node.SiloLive) ? MoveData.Copy
+            : MoveData.Fresh;
         foreach (var volume in group.Volumes)
         {
             if (volume.Move is null && volume.NodeName != node.Node.Name)
@@ -116,7 +124,16 @@ internal sealed partial class GroupMove(
 
             isNew |= volume.Move is null;
             records.Add(await volumes.Get(volume.VolumeId).BeginMoveAsync(
-                volume.Move?.Id ?? moveId, cause, volume.Move?.From.NodeName ?? node.Node.Name, cancellationToken));
+                new()
+                {
+                    Id = volume.Move?.Id ?? moveId,
+                    Cause = cause,
+                    FromNode = volume.Move?.From.NodeName ?? node.Node.Name,
+                    To = begun?.To ?? "",
+                    Data = data,
+                    Prepare = begun?.Phase == MovePhase.Preparing,
+                },
+                cancellationToken));
         }
 
         if (isNew)
@@ -246,11 +263,14 @@ internal sealed partial class GroupMove(
         }
     }
 
-    private async Task ReleaseAsync(VolumeGroup group, string moveId, NodeVerdict node, CancellationToken cancellationToken)
+    private async Task ReleaseAsync(
+        VolumeGroup group, string moveId, NodeVerdict node, MoveCause cause, CancellationToken cancellationToken)
     {
         using var activity = StartSpan("failover.release", moveId, group);
-        var left = group.Pods.Where(p => p.NodeName == node.Node.Name).ToList();
-        var released = await world.ReleaseAsync(left, force: true, cancellationToken);
+
+        // Where the volume has come back to its own node, whoever waits for it there can go on.
+        var left = group.Pods.Where(p => p.NodeName == node.Node.Name && group.Volumes.Any(v => v.NodeName != node.Node.Name)).ToList();
+        var released = await world.ReleaseAsync(left, force: cause == MoveCause.NodeLost, cancellationToken);
         crash.Reached("move.released", group.Name);
         foreach (var volume in group.Volumes)
         {
@@ -266,7 +286,7 @@ internal sealed partial class GroupMove(
                 FailoverMetrics.Moved(move.Cause, time.GetUtcNow() - move.StartedAt);
                 world.Tell(new(
                     FailoverNames.Done,
-                    $"Volume {volume.VolumeId} is on node {now.NodeName} now, new and empty (generation {now.Generation}); "
+                    $"Volume {volume.VolumeId} is on node {now.NodeName} now, {Describe(move)} (generation {now.Generation}); "
                     + $"its copy on node {move.From.NodeName} is kept. It took {(time.GetUtcNow() - move.StartedAt).TotalSeconds:0.0} s.",
                     Warning: false)
                 {
@@ -277,6 +297,13 @@ internal sealed partial class GroupMove(
             }
         }
     }
+
+    private static string Describe(VolumeMove move) => move.Data switch
+    {
+        MoveData.Copy => "with what it held",
+        MoveData.Restore => $"with what its copy of generation {move.Restores?.Generation} held",
+        _ => "new and empty",
+    };
 
     private async Task NoteAsync(VolumeGroup group, string moveId, StorageException problem, CancellationToken cancellationToken)
     {

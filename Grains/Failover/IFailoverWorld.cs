@@ -22,6 +22,9 @@ public sealed record ObservedNode
     /// </summary>
     public bool OutOfService { get; init; }
 
+    /// <summary>An operator wants its volumes elsewhere (<see cref="FailoverNames.Evacuate"/>).</summary>
+    public bool Evacuate { get; init; }
+
     /// <summary>Its silo is a living member of the cluster.</summary>
     public bool SiloLive { get; init; } = true;
 
@@ -62,6 +65,9 @@ public sealed record VolumeGroup
     /// </summary>
     public required bool OptedIn { get; init; }
 
+    /// <summary>What becomes of the data when the node is lost; of several answers the one that keeps most.</summary>
+    public FailoverData Data { get; init; }
+
     /// <summary>The first volume's handle, by which the group is known.</summary>
     public string Name => Volumes[0].VolumeId;
 }
@@ -71,6 +77,22 @@ public sealed record VolumeGroup
 /// <param name="Obstacle">What stands in the way, for people; empty when nothing does.</param>
 /// <param name="Preference">The higher, the better.</param>
 public sealed record PodPlace(string NodeName, string Obstacle, int Preference);
+
+/// <summary>What an operator wants of a volume.</summary>
+public enum VolumeRequestKind
+{
+    Move,
+    Restore,
+    Discard,
+    Cancel,
+}
+
+/// <summary>Something that an operator asked for, by an annotation of the volume's object.</summary>
+/// <param name="VolumeId">The volume.</param>
+/// <param name="Kind">What.</param>
+/// <param name="Key">The annotation's name.</param>
+/// <param name="Value">The annotation's value, as given.</param>
+public sealed record VolumeRequest(string VolumeId, VolumeRequestKind Kind, string Key, string Value);
 
 /// <summary>The cluster around the volumes: nodes, pods, claims. Failover knows it through this only.</summary>
 public interface IFailoverWorld
@@ -95,6 +117,21 @@ public interface IFailoverWorld
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>How many were there.</returns>
     Task<int> ReleaseAsync(IReadOnlyList<VolumePod> pods, bool force, CancellationToken cancellationToken);
+
+    /// <summary>What operators asked for and was not answered yet.</summary>
+    IReadOnlyList<VolumeRequest> Requests { get; }
+
+    /// <summary>A request was taken up or refused: it is not asked for again.</summary>
+    Task AnswerAsync(VolumeRequest request, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Why pods may not be evicted now, because a budget (Kubernetes: PodDisruptionBudget) forbids it; empty when they may.
+    /// </summary>
+    Task<string> FindEvictionObstacleAsync(IReadOnlyList<VolumePod> pods, CancellationToken cancellationToken);
+
+    /// <summary>Ends pods as a drain does, with their grace period and within their budgets; returns before they have ended.</summary>
+    /// <exception cref="Errors.StorageException">Unavailable while a budget forbids it.</exception>
+    Task EvictAsync(IReadOnlyList<VolumePod> pods, CancellationToken cancellationToken);
 
     /// <summary>Tells people, where they look: on the pods, the claims and the node. Never holds up and never fails.</summary>
     void Tell(FailoverNotice notice);

@@ -9,14 +9,17 @@ public interface IVolumeMoves
     /// <summary>Volumes whose current generation is on a node, and those that are on their way from it.</summary>
     Task<IReadOnlyList<VolumeRecord>> ListAsync(string node, CancellationToken cancellationToken);
 
-    /// <summary>All volumes with a move under way.</summary>
-    Task<IReadOnlyList<VolumeRecord>> ListMovingAsync(CancellationToken cancellationToken);
+    /// <summary>All volumes with a move under way, or with copies that moves left behind.</summary>
+    Task<IReadOnlyList<VolumeRecord>> ListUnsettledAsync(CancellationToken cancellationToken);
 
     /// <summary>The volume's grain.</summary>
     IVolumeGrain Get(string volumeId);
 
     /// <summary>As <see cref="INodeExecutor.FenceAsync"/>, with a short limit.</summary>
     Task FenceAsync(string node, DiskVolumeKey key, string reason, CancellationToken cancellationToken);
+
+    /// <summary>As <see cref="INodeExecutor.CopyAsync"/>.</summary>
+    Task<CopyProgress> CopyAsync(string node, CopyOrder order, CancellationToken cancellationToken);
 
     /// <summary>
     /// The nodes of <paramref name="places"/> that have room for all volumes, best first; for the others, why not.

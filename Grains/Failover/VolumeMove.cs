@@ -19,6 +19,12 @@ public enum MovePhase
 
     /// <summary>Pods that were left on the old node are to be released, so that their successors can start.</summary>
     Releasing,
+
+    /// <summary>
+    /// First of all when it goes on being used meanwhile: a place is made and what the volume holds is copied to it. Then it
+    /// is fenced, and what has changed is copied once more.
+    /// </summary>
+    Preparing,
 }
 
 /// <summary>Why a volume moves.</summary>
@@ -31,6 +37,53 @@ public enum MoveCause
 
     /// <summary>Somebody asked for it.</summary>
     Requested,
+}
+
+/// <summary>A move that is to begin.</summary>
+[GenerateSerializer]
+[Alias("carina.MoveOrder")]
+public sealed record MoveOrder
+{
+    /// <summary>Tells this move from others; volumes of one pod share it.</summary>
+    [Id(0)]
+    public required string Id { get; init; }
+
+    [Id(1)]
+    public required MoveCause Cause { get; init; }
+
+    /// <summary>The node that the volume is to leave.</summary>
+    [Id(2)]
+    public required string FromNode { get; init; }
+
+    /// <inheritdoc cref="VolumeMove.To"/>
+    [Id(3)]
+    public string To { get; init; } = "";
+
+    [Id(4)]
+    public MoveData Data { get; init; }
+
+    /// <summary>For <see cref="MoveData.Restore"/>: which copy on <see cref="To"/>.</summary>
+    [Id(5)]
+    public long RestoredGeneration { get; init; }
+
+    /// <summary>The volume goes on being used while the move is prepared (<see cref="MovePhase.Preparing"/>).</summary>
+    [Id(6)]
+    public bool Prepare { get; init; }
+}
+
+/// <summary>What a moved volume holds.</summary>
+[GenerateSerializer]
+[Alias("carina.MoveData")]
+public enum MoveData
+{
+    /// <summary>Nothing: databases that replicate themselves fill it again.</summary>
+    Fresh,
+
+    /// <summary>What it held before, compared byte for byte.</summary>
+    Copy,
+
+    /// <summary>What a retired copy holds, which becomes the volume again where it lies.</summary>
+    Restore,
 }
 
 /// <summary>A move under way, as a part of the volume's record: whoever finds it can go on with it.</summary>
@@ -78,6 +131,21 @@ public sealed record VolumeMove
     /// <summary>What was made at <see cref="Target"/>; null until it is.</summary>
     [Id(10)]
     public DiskVolume? Made { get; init; }
+
+    /// <summary>The node that it is to go to; empty when any will do.</summary>
+    [Id(11)]
+    public string To { get; init; } = "";
+
+    [Id(12)]
+    public MoveData Data { get; init; }
+
+    /// <summary>What proves that the copy is complete, for people; empty until it is.</summary>
+    [Id(13)]
+    public string Copied { get; init; } = "";
+
+    /// <summary>For <see cref="MoveData.Restore"/>: the copy that becomes the volume again.</summary>
+    [Id(14)]
+    public RetiredCopy? Restores { get; init; }
 }
 
 /// <summary>
@@ -95,6 +163,16 @@ public sealed record RetiredCopy(
     /// <summary>When it stopped to be the volume; the default while it still is.</summary>
     [Id(4)]
     public DateTimeOffset RetiredAt { get; init; }
+
+    /// <summary>
+    /// The handle that it has on its node's disk (<see cref="RetiredCopyId"/>); empty while it has the volume's own there,
+    /// because the node was not back yet or still has it open.
+    /// </summary>
+    [Id(5)]
+    public string StoredAs { get; init; } = "";
+
+    /// <summary>What it is called on its node's disk.</summary>
+    public DiskVolumeKey KeyOf(string volumeId) => new(StoredAs.Length > 0 ? StoredAs : volumeId, Pool, Generation);
 }
 
 /// <summary>Something that happened to a volume, kept with it.</summary>

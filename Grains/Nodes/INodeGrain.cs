@@ -20,6 +20,10 @@ public interface INodeGrain : IGrainWithStringKey
     [Alias("Confirm")]
     Task ConfirmAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken);
 
+    /// <summary>The disk has a volume under another handle and generation now; its bytes stay promised.</summary>
+    [Alias("Rename")]
+    Task RenameAsync(DiskVolumeKey from, DiskVolumeKey to, long bytes, CancellationToken cancellationToken);
+
     /// <summary>The volume is gone from the disk (or was never made): its bytes are free again.</summary>
     [Alias("Release")]
     Task ReleaseAsync(string volumeId, long generation, CancellationToken cancellationToken);

@@ -1,5 +1,6 @@
 using Carina.Grains.Agents;
 using Carina.Grains.Errors;
+using Carina.Grains.Failover;
 using Carina.Grains.Storage;
 using Carina.Grains.Volumes;
 using Microsoft.Extensions.Logging;
@@ -45,6 +46,9 @@ internal sealed partial class NodeGrain(
 
     public Task ConfirmAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken) =>
         ChangeAsync(ledger => ledger.Confirm(key, bytes));
+
+    public Task RenameAsync(DiskVolumeKey from, DiskVolumeKey to, long bytes, CancellationToken cancellationToken) =>
+        ChangeAsync(ledger => ledger.Rename(from, to, bytes));
 
     public Task ReleaseAsync(string volumeId, long generation, CancellationToken cancellationToken) =>
         ChangeAsync(ledger => ledger.Release(volumeId, generation));
@@ -94,9 +98,8 @@ internal sealed partial class NodeGrain(
     {
         foreach (var (pool, found) in _keeper.Ledger.Unexplained.ToList())
         {
-            var record = await FindRecordAsync(found.VolumeId, cancellationToken);
-            if (record is not null
-                && record.NodeName == Node && record.Pool == pool && record.Generation == found.Generation)
+            var record = await FindRecordAsync(RetiredCopyId.VolumeOf(found.VolumeId) ?? found.VolumeId, cancellationToken);
+            if (record is not null && Claims(record, new(found.VolumeId, pool, found.Generation)))
             {
                 // Its own record says it belongs here: the promise was lost, the volume was not.
                 await ChangeAsync(ledger =>
@@ -114,6 +117,10 @@ internal sealed partial class NodeGrain(
             }
         }
     }
+
+    private bool Claims(VolumeRecord record, DiskVolumeKey key) =>
+        (record.NodeName == Node && key == new DiskVolumeKey(record.VolumeId, record.Pool, record.Generation))
+        || record.Retired.Any(copy => copy.NodeName == Node && copy.KeyOf(record.VolumeId) == key);
 
     /// <summary>
     /// Has volumes taken over that Carina up to 0.14 made, which put no tags on them: those whose own record says that

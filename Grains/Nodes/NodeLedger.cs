@@ -148,6 +148,18 @@ public sealed class NodeLedger
         Explain(key);
     }
 
+    /// <summary>The disk calls it otherwise now: the promise goes with it.</summary>
+    public void Rename(DiskVolumeKey from, DiskVolumeKey to, long bytes)
+    {
+        if (_allocations.TryGetValue(from.VolumeId, out var current) && Explains(current, from))
+        {
+            _allocations.Remove(from.VolumeId);
+        }
+
+        Explain(from);
+        Confirm(to, bytes);
+    }
+
     /// <summary>Gives the bytes back. A newer generation's promise stays.</summary>
     public void Release(string volumeId, long generation)
     {

@@ -67,19 +67,30 @@ public interface IVolumeGrain : IGrainWithStringKey
     Task UnguardAsync(string nodeName, long generation, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Records that the volume is to leave its node: from the answer on nobody may start to use it. Repeated with the same
-    /// id it returns the move as far as it is.
+    /// Records that the volume is to leave its node; unless the move is prepared first, nobody may start to use it from the
+    /// answer on. Repeated with the same id it returns the move as far as it is.
     /// </summary>
-    /// <param name="moveId">Tells this move from others.</param>
-    /// <param name="cause">Why.</param>
-    /// <param name="fromNode">The node that it is to leave.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="Errors.StorageException">
-    /// NotFound; FailedPrecondition when the volume is not on that node; Aborted when another move is under way.
+    /// NotFound; FailedPrecondition when the volume is not on that node or has no such copy; Aborted when another move is
+    /// under way.
     /// </exception>
     [Alias("BeginMove")]
-    Task<VolumeRecord> BeginMoveAsync(
-        string moveId, MoveCause cause, string fromNode, CancellationToken cancellationToken);
+    Task<VolumeRecord> BeginMoveAsync(MoveOrder order, CancellationToken cancellationToken);
+
+    /// <summary>Preparation is over: from the answer on nobody may start to use the volume.</summary>
+    [Alias("EndPreparation")]
+    Task<VolumeRecord> EndPreparationAsync(string moveId, CancellationToken cancellationToken);
+
+    /// <summary>What was copied is exactly what the volume held when nobody wrote to it any more.</summary>
+    /// <param name="moveId">The move.</param>
+    /// <param name="evidence">What proves it, for people.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    [Alias("ConfirmCopy")]
+    Task<VolumeRecord> ConfirmCopyAsync(string moveId, string evidence, CancellationToken cancellationToken);
+
+    /// <summary>The data stays behind after all; the volume will be empty. Nothing happens when it is copied already.</summary>
+    [Alias("ForgoCopy")]
+    Task<VolumeRecord> ForgoCopyAsync(string moveId, string reason, CancellationToken cancellationToken);
 
     /// <summary>Ends a move while nothing was made elsewhere: the volume stays where it is. Any other move is left alone.</summary>
     /// <exception cref="Errors.StorageException">FailedPrecondition when the volume has moved already.</exception>
@@ -129,6 +140,23 @@ public interface IVolumeGrain : IGrainWithStringKey
     [Alias("CompleteStep")]
     Task<VolumeRecord> CompleteStepAsync(
         string moveId, MovePhase done, string what, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Copies that were left on nodes which answer are given handles of their own there, so that the volume may come back to
+    /// those nodes. What is done already is not done again.
+    /// </summary>
+    /// <exception cref="Errors.StorageException">FailedPrecondition while something on the node has a copy open.</exception>
+    [Alias("PutCopiesAside")]
+    Task<VolumeRecord> PutCopiesAsideAsync(CancellationToken cancellationToken);
+
+    /// <summary>Deletes one copy that a move left behind; one that is not there is success.</summary>
+    /// <param name="nodeName">Where it is.</param>
+    /// <param name="generation">Which one.</param>
+    /// <param name="reason">Who wants that, for the volume's history.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="Errors.StorageException">Unavailable while its node does not answer; FailedPrecondition while it is in use.</exception>
+    [Alias("DiscardCopy")]
+    Task<VolumeRecord> DiscardCopyAsync(string nodeName, long generation, string reason, CancellationToken cancellationToken);
 
     /// <summary>Notes what stands in the way of a move; the same again changes nothing.</summary>
     [Alias("NoteObstacle")]

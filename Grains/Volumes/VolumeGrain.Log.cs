@@ -15,4 +15,8 @@ internal sealed partial class VolumeGrain
 
     [LoggerMessage(3, LogLevel.Information, "Volume {VolumeId}: removed the unused generation {Generation} from node {Node}")]
     private partial void LogCleanedUp(string volumeId, string node, long generation);
+
+    [LoggerMessage(5, LogLevel.Warning,
+        "Volume {VolumeId} is deleted, but node {Node} does not answer: its copy of generation {Generation} stays there as {StoredAs}")]
+    private partial void LogCopyLeft(string volumeId, long generation, string node, string storedAs);
 }

@@ -9,36 +9,39 @@ namespace Carina.Grains.Volumes;
 // A move: fence → relocate → rehome → release. The grain keeps the volume's side of it; a coordinator drives it.
 internal sealed partial class VolumeGrain
 {
-    public async Task<VolumeRecord> BeginMoveAsync(
-        string moveId, MoveCause cause, string fromNode, CancellationToken cancellationToken)
+    public async Task<VolumeRecord> BeginMoveAsync(MoveOrder order, CancellationToken cancellationToken)
     {
         var record = RequireReady();
         if (record.Move is { } current)
         {
-            return current.Id == moveId
+            return current.Id == order.Id
                 ? record
                 : throw new StorageException(
                     StorageErrorCode.Aborted,
                     $"Volume '{Id}' is being moved already, away from node '{current.From.NodeName}'.");
         }
 
-        if (record.NodeName != fromNode)
+        if (record.NodeName != order.FromNode)
         {
-            throw WrongNode(record, fromNode);
+            throw WrongNode(record, order.FromNode);
         }
 
         var now = time.GetUtcNow();
         var move = new VolumeMove
         {
-            Id = moveId,
-            Cause = cause,
-            Phase = MovePhase.Fencing,
+            Id = order.Id,
+            Cause = order.Cause,
+            Phase = order.Prepare ? MovePhase.Preparing : MovePhase.Fencing,
             From = new(record.NodeName, record.Pool, record.Generation, record.Bytes),
             StartedAt = now,
             PhaseSince = now,
+            To = order.To,
+            Data = order.Data,
+            Restores = order.Data == MoveData.Restore ? RequireCopy(record, order.To, order.RestoredGeneration) : null,
         };
+        var why = order.Cause == MoveCause.NodeLost ? "the node is lost" : "requested";
         await WriteAsync((record with { Move = move }).Remember(
-            now, $"Is to leave node '{fromNode}': {(cause == MoveCause.NodeLost ? "the node is lost" : "requested")}."));
+            now, $"Is to leave node '{order.FromNode}'{(order.To.Length > 0 ? $" for node '{order.To}'" : "")}: {why}."));
         crash.Reached("move.begun", Id);
         return _record!;
     }
@@ -58,6 +61,7 @@ internal sealed partial class VolumeGrain
                 $"Volume '{Id}' has moved to node '{_record.NodeName}' already; the move can only be finished.");
         }
 
+        await UndoRestoreAsync(move, cancellationToken);
         await WriteAsync((WithoutTarget(_record) with { Move = null }).Remember(time.GetUtcNow(), $"Stays where it is: {reason}"));
         await CleanUpAsync(cancellationToken);
     }
@@ -103,12 +107,17 @@ internal sealed partial class VolumeGrain
     public async Task<VolumeRecord> MakeMoveAsync(string moveId, CancellationToken cancellationToken)
     {
         var (record, move) = RequireMove(moveId);
-        if (move.Phase != MovePhase.Relocating)
+        if (move.Phase is not (MovePhase.Relocating or MovePhase.Preparing) || move.Made?.Bytes >= record.Bytes)
         {
             return record;
         }
 
         var target = RequireTarget(move);
+        if (move.Restores is { } copy)
+        {
+            return await RestoreAsync(record, move, copy, target, cancellationToken);
+        }
+
         var key = new DiskVolumeKey(Id, target.Pool, target.Generation);
 
         // A promise that lapsed meanwhile is renewed, or refused.
@@ -120,7 +129,10 @@ internal sealed partial class VolumeGrain
                 $"Node '{target.NodeName}' has no room for volume '{Id}' any more ({promise.AvailableBytes} bytes left).");
         }
 
-        var made = await executor.CreateAsync(target.NodeName, key, promise.Bytes, cancellationToken);
+        // It may have grown while the move was prepared.
+        var made = move.Made is null
+            ? await executor.CreateAsync(target.NodeName, key, promise.Bytes, cancellationToken)
+            : await executor.ExpandAsync(target.NodeName, key, promise.Bytes, cancellationToken);
         crash.Reached("move.on-disk", Id);
         await Ledger(target.NodeName).ConfirmAsync(key, made.Bytes, cancellationToken);
         crash.Reached("move.confirmed", Id);
@@ -132,8 +144,9 @@ internal sealed partial class VolumeGrain
     public async Task<VolumeRecord> UnplaceMoveAsync(string moveId, CancellationToken cancellationToken)
     {
         var (record, move) = RequireMove(moveId);
-        if (move.Phase == MovePhase.Relocating && move.Target is not null)
+        if (move.Phase is MovePhase.Relocating or MovePhase.Preparing && move.Target is not null)
         {
+            await UndoRestoreAsync(move, cancellationToken);
             await WriteAsync(WithoutTarget(record));
             await CleanUpAsync(cancellationToken);
         }
@@ -152,6 +165,12 @@ internal sealed partial class VolumeGrain
         var target = RequireTarget(move);
         var made = move.Made ?? throw new StorageException(
             StorageErrorCode.FailedPrecondition, $"Volume '{Id}' is not made on node '{target.NodeName}' yet.");
+        if (move.Phase != MovePhase.Relocating || (move.Data == MoveData.Copy && move.Copied.Length == 0))
+        {
+            throw new StorageException(
+                StorageErrorCode.FailedPrecondition, $"What volume '{Id}' holds is not copied to node '{target.NodeName}' completely yet.");
+        }
+
         var now = time.GetUtcNow();
         await WriteAsync((record with
         {
@@ -163,11 +182,11 @@ internal sealed partial class VolumeGrain
             TargetBytes = made.Bytes,
             DevicePath = made.DevicePath,
             PublishedNodes = [],
-            Retired = [.. record.Retired, move.From with { RetiredAt = now }],
+            Retired = [.. record.Retired.Where(c => c != move.Restores), move.From with { RetiredAt = now }],
             Move = move with { Phase = MovePhase.Rehoming, PhaseSince = now, Target = null, Made = null, Problem = "" },
         }).Remember(
             now,
-            $"Made anew, empty, with generation {target.Generation} in pool '{target.Pool}' on node '{target.NodeName}'; "
+            $"{Describe(move)} generation {target.Generation} in pool '{target.Pool}' on node '{target.NodeName}'; "
             + $"generation {move.From.Generation} on node '{move.From.NodeName}' is kept."));
         crash.Reached("move.relocated", Id);
         return _record!;
@@ -249,14 +268,20 @@ internal sealed partial class VolumeGrain
     private async Task ChooseTargetAsync(string toNode, CancellationToken cancellationToken)
     {
         await WriteIfChangedAsync(WithoutTarget(_record!));
-        var record = _record!;
-        if (record.Retired.Append(record.Move!.From).Any(c => c.NodeName == toNode))
+        if (_record!.Move is { Restores: { } copy })
         {
-            throw new StorageException(
-                StorageErrorCode.ResourceExhausted,
-                $"Node '{toNode}' holds an older copy of volume '{Id}'; restore or discard that before the volume goes there.");
+            await PlaceRestoreAsync(copy, toNode);
+            return;
         }
 
+        if (_record.Move!.From.NodeName == toNode)
+        {
+            throw new StorageException(
+                StorageErrorCode.ResourceExhausted, $"Node '{toNode}' is the one that volume '{Id}' is to leave.");
+        }
+
+        await MakeWayAsync(toNode, cancellationToken);
+        var record = _record!;
         var generation = NextGeneration(record);
         var ranking = await GrainFactory.GetGrain<IPlacementGrain>(0).RankAsync(
             new PlacementRequest
@@ -290,6 +315,25 @@ internal sealed partial class VolumeGrain
             + (ranking.Refusals.Count > 0 ? ": " + string.Join("; ", ranking.Refusals.Take(5)) : "."));
     }
 
+    /// <summary>An older copy on the node gives up the volume's handle there.</summary>
+    private async Task MakeWayAsync(string node, CancellationToken cancellationToken)
+    {
+        foreach (var copy in _record!.Retired.Where(c => c.NodeName == node && c.StoredAs.Length == 0).ToList())
+        {
+            try
+            {
+                await PutAsideAsync(copy, cancellationToken);
+            }
+            catch (StorageException exception) when (exception.Code is not StorageErrorCode.Aborted)
+            {
+                throw new StorageException(
+                    StorageErrorCode.ResourceExhausted,
+                    $"Node '{node}' holds an older copy of volume '{Id}' that cannot be put aside now: {exception.Message}",
+                    exception);
+            }
+        }
+    }
+
     private AbandonedPlace RequireTarget(VolumeMove move) => move.Target ?? throw new StorageException(
         StorageErrorCode.FailedPrecondition, $"No place is reserved for volume '{Id}' yet.");
 
@@ -300,10 +344,22 @@ internal sealed partial class VolumeGrain
         $"Volume '{Id}' is leaving node '{record.Move!.From.NodeName}' since {record.Move.StartedAt:u}; nobody may use it until it "
         + $"is elsewhere, or the move is cancelled{(record.Move.Problem.Length > 0 ? $" (at the moment: {record.Move.Problem})" : "")}.");
 
-    // Nobody ever used what may be at a target, so it is removed as any abandoned place is.
+    // Nobody ever used what may be at a target, so it is removed as any abandoned place is; but a restored copy, which has
+    // its old handle back by then, is no such thing.
     private static VolumeRecord WithoutTarget(VolumeRecord record) => record.Move?.Target is { } target
-        ? record with { Move = record.Move with { Target = null, Made = null }, Abandoned = [.. record.Abandoned, target] }
+        ? record with
+        {
+            Move = record.Move with { Target = null, Made = null },
+            Abandoned = record.Move.Restores is null ? [.. record.Abandoned, target] : record.Abandoned,
+        }
         : record;
+
+    private static string Describe(VolumeMove move) => move.Data switch
+    {
+        MoveData.Copy => "Copied, as",
+        MoveData.Restore => $"The copy of generation {move.Restores!.Generation} restored as",
+        _ => "Made anew, empty, with",
+    };
 
     private static long NextGeneration(VolumeRecord record) =>
         record.Abandoned.Select(a => a.Generation).Append(record.Generation).Max() + 1;

@@ -68,8 +68,15 @@ internal sealed partial class VolumeGrain(
 
         if (_record.State != VolumeState.Deleting)
         {
-            // A move of it ends here. Copies on nodes that it left before are not touched.
-            await WriteAsync(WithoutTarget(_record) with { State = VolumeState.Deleting, Move = null });
+            // A move of it ends here. A copy that is being restored may have the one handle or the other.
+            var bare = WithoutTarget(_record);
+            await WriteAsync(bare with
+            {
+                State = VolumeState.Deleting,
+                Move = null,
+                Abandoned = _record.Move is { Restores: not null, Target: { } restored } ? [.. bare.Abandoned, restored] : bare.Abandoned,
+                Retired = _record.Move is { From.StoredAs.Length: > 0 } move ? [.. bare.Retired, move.From] : bare.Retired,
+            });
         }
 
         crash.Reached("delete.recorded", Id);
@@ -82,6 +89,7 @@ internal sealed partial class VolumeGrain(
             crash.Reached("delete.released", Id);
         }
 
+        await DeleteCopiesAsync(cancellationToken);
         await CleanUpAsync(cancellationToken);
         if (_record.Abandoned.Count > 0)
         {

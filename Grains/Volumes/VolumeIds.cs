@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Carina.Grains.Failover;
 
 namespace Carina.Grains.Volumes;
 
@@ -17,7 +18,7 @@ public static class VolumeIds
     public static string FromName(string name)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
-        if (IsPlain(name))
+        if (IsPlain(name) && !name.Contains(RetiredCopyId.Mark, StringComparison.Ordinal))
         {
             return CarinaNames.VolumePrefix + name;
         }

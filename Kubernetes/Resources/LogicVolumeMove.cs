@@ -44,6 +44,22 @@ public sealed class LogicVolumeMove
     /// <summary>The PersistentVolume (JSON) while it may exist nowhere else.</summary>
     [JsonPropertyName("manifest")]
     public string? Manifest { get; set; }
+
+    /// <summary>The node that it is to go to.</summary>
+    [JsonPropertyName("to")]
+    public string? To { get; set; }
+
+    /// <summary>What the volume holds afterwards; absent stands for Fresh.</summary>
+    [JsonPropertyName("data")]
+    public string? Data { get; set; }
+
+    /// <summary>What proves that the copy is complete.</summary>
+    [JsonPropertyName("copied")]
+    public string? Copied { get; set; }
+
+    /// <summary>The retired copy that becomes the volume again.</summary>
+    [JsonPropertyName("restores")]
+    public LogicVolumeCopy? Restores { get; set; }
 }
 
 /// <summary>A copy of a volume that is not the volume any more.</summary>
@@ -64,6 +80,10 @@ public sealed class LogicVolumeCopy
     /// <summary>Absent while it still is the volume.</summary>
     [JsonPropertyName("retiredAt")]
     public string? RetiredAt { get; set; }
+
+    /// <summary>Its handle on the node's disk; absent while it has the volume's own there.</summary>
+    [JsonPropertyName("storedAs")]
+    public string? StoredAs { get; set; }
 }
 
 /// <summary>A node's word that it stops writing before its lease can have lapsed.</summary>

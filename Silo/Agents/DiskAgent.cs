@@ -113,6 +113,20 @@ internal sealed partial class DiskAgent(
         return volume!;
     }
 
+    public async Task<DiskVolume> RenameAsync(DiskVolumeKey from, DiskVolumeKey to, CancellationToken cancellationToken)
+    {
+        if (from.Pool != to.Pool)
+        {
+            throw new StorageException(
+                StorageErrorCode.InvalidArgument, $"Volume '{from.VolumeId}' cannot go from pool '{from.Pool}' to '{to.Pool}' by a new name.");
+        }
+
+        var volume = await RunAsync(new PoolCommand(PoolCommandKind.Rename, from, 0) { NewKey = to }, cancellationToken);
+        await ForgetFenceAsync(from, cancellationToken);
+        crash.Reached("agent.rename.done", from.VolumeId);
+        return volume!;
+    }
+
     public async Task DeleteAsync(DiskVolumeKey key, CancellationToken cancellationToken)
     {
         crash.Reached("agent.delete.received", key.VolumeId);
@@ -152,9 +166,13 @@ internal sealed partial class DiskAgent(
         }
     }
 
-    // A fenced volume may be removed, but nothing that would bring its device back to life.
-    private StorageException? Refuse(PoolCommand command) =>
-        command.Kind == PoolCommandKind.Delete ? null : fenced.FindRefusal(command.Key);
+    // A fenced volume may be removed or put aside, but nothing that would bring its device back to life.
+    private StorageException? Refuse(PoolCommand command) => command.Kind switch
+    {
+        PoolCommandKind.Delete => null,
+        PoolCommandKind.Rename => fenced.FindRefusal(command.NewKey!),
+        _ => fenced.FindRefusal(command.Key),
+    };
 
     private bool AppliesHere(DiskGroup group) =>
         group.NodeLabel.Length == 0 || _labels.ContainsKey(group.NodeLabel);
@@ -214,7 +232,9 @@ internal sealed partial class DiskAgent(
                     Unclaimed = [.. pool.Unclaimed.Where(v => v.Key != command.Key)],
                     Volumes =
                     [
-                        .. pool.Volumes.Where(v => v.Key.VolumeId != command.Key.VolumeId),
+                        .. pool.Volumes.Where(v => command.NewKey is { } renamed
+                            ? v.Key != command.Key && v.Key.VolumeId != renamed.VolumeId
+                            : v.Key.VolumeId != command.Key.VolumeId),
                         .. outcome.Volume is { } volume ? [volume] : Array.Empty<DiskVolume>(),
                     ],
                 })

@@ -1,6 +1,7 @@
 using Carina.Grains.Agents;
 using Carina.Grains.Configuration;
 using Carina.Grains.Nodes;
+using Carina.Silo.Copying;
 using Carina.Silo.Fencing;
 using Carina.Silo.Fencing.Leases;
 using Carina.Silo.Mounting;
@@ -21,6 +22,8 @@ internal sealed partial class NodeAgent(
     ICarinaConfigSource config,
     INodeLabels labels,
     IVolumeFence fence,
+    VolumeCopier copier,
+    CopyWriter writer,
     INodeLeases leases,
     ILocalSiloDetails details,
     IGrainFactory grains,
@@ -45,6 +48,20 @@ internal sealed partial class NodeAgent(
 
     public Task<DiskVolume> AdoptAsync(DiskVolumeKey key, CancellationToken cancellationToken) =>
         agent.AdoptAsync(key, cancellationToken);
+
+    public Task<DiskVolume> RenameAsync(DiskVolumeKey from, DiskVolumeKey to, CancellationToken cancellationToken) =>
+        agent.RenameAsync(from, to, cancellationToken);
+
+    public Task<CopyProgress> CopyAsync(CopyOrder order, CancellationToken cancellationToken) => copier.CopyAsync(order, cancellationToken);
+
+    public Task<byte[]> HashBlocksAsync(DiskVolumeKey key, long offset, int bytes, CancellationToken cancellationToken) =>
+        writer.HashAsync(key, offset, bytes, cancellationToken);
+
+    public Task WriteBlocksAsync(DiskVolumeKey key, long offset, byte[] data, CancellationToken cancellationToken) =>
+        writer.WriteAsync(key, offset, data, cancellationToken);
+
+    public Task FinishCopyAsync(DiskVolumeKey key, bool hasFileSystem, CancellationToken cancellationToken) =>
+        writer.FinishAsync(key, hasFileSystem, cancellationToken);
 
     public Task TuneAsync(
         DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken)

@@ -22,6 +22,13 @@ internal sealed class NodeExecutor(IServiceProvider services, NodeDirectory dire
     public Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
         CallAsync(node, key, agent => agent.AdoptAsync(key, cancellationToken), cancellationToken);
 
+    public Task<DiskVolume> RenameAsync(
+        string node, DiskVolumeKey from, DiskVolumeKey to, CancellationToken cancellationToken) =>
+        CallAsync(node, from, agent => agent.RenameAsync(from, to, cancellationToken), cancellationToken);
+
+    public Task<CopyProgress> CopyAsync(string node, CopyOrder order, CancellationToken cancellationToken) =>
+        CallAsync(node, order.From, agent => agent.CopyAsync(order, cancellationToken), cancellationToken);
+
     public Task TuneAsync(
         string node, DiskVolumeKey key, Dictionary<string, string> mutableParameters, CancellationToken cancellationToken) =>
         CallAsync(node, key, agent => agent.TuneAsync(key, mutableParameters, cancellationToken), cancellationToken);

@@ -48,7 +48,11 @@ public interface IPoolBackend
 /// <param name="Kind">What.</param>
 /// <param name="Key">Volume, pool and generation.</param>
 /// <param name="Bytes">Size wanted for create and expand, a multiple of the pool's granularity; 0 for others.</param>
-public sealed record PoolCommand(PoolCommandKind Kind, DiskVolumeKey Key, long Bytes);
+public sealed record PoolCommand(PoolCommandKind Kind, DiskVolumeKey Key, long Bytes)
+{
+    /// <summary>What <see cref="PoolCommandKind.Rename"/> makes of it; null for others.</summary>
+    public DiskVolumeKey? NewKey { get; init; }
+}
 
 /// <summary>Kinds of <see cref="PoolCommand"/>.</summary>
 public enum PoolCommandKind
@@ -59,6 +63,9 @@ public enum PoolCommandKind
 
     /// <summary>Put our marks on a volume that Carina up to 0.14 made; only with a record that claims it.</summary>
     Adopt,
+
+    /// <summary>Give it another handle and generation (<see cref="PoolCommand.NewKey"/>) and let go of its device.</summary>
+    Rename,
 }
 
 /// <summary>Outcome of one command: the volume as it is now (null after delete), or the error.</summary>

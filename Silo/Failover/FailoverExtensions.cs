@@ -1,4 +1,5 @@
 using Carina.Grains.Failover;
+using Carina.Silo.Storage.Kubernetes;
 
 namespace Carina.Silo.Failover;
 
@@ -10,6 +11,8 @@ internal static class FailoverExtensions
     {
         services.AddSingleton(NodeLeaseObserver.Create);
         services.AddSingleton<PersistentVolumeHoming>();
+        services.AddSingleton<VolumeRequests>();
+        services.AddSingleton<ILogicVolumeObserver>(s => s.GetRequiredService<VolumeRequests>());
         services.AddSingleton<FailoverEvents>();
         services.AddHostedService(s => s.GetRequiredService<FailoverEvents>());
         services.AddSingleton<IFailoverWorld, KubernetesFailoverWorld>();

@@ -152,6 +152,9 @@ internal sealed partial class KubernetesFailoverWorld
         {
             Volumes = [.. usages.Select(u => u.Volume).OrderBy(v => v.VolumeId, StringComparer.Ordinal)],
             Pods = pods,
+            Data = usages.Select(u => FailoverDataPolicy.Find(u.Volume.Parameters))
+                .Concat(usages.SelectMany(u => u.Pods).Select(p => FailoverDataPolicy.Find(p.Metadata.Annotations)))
+                .Max() ?? FailoverData.Fresh,
             OptedIn = !refused && (usages.All(u => u.ClassOptsIn) || (pods.Count > 0 && pods.All(p => p.OptedIn))),
         };
     }

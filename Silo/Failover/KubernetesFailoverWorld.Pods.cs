@@ -24,6 +24,7 @@ internal sealed partial class KubernetesFailoverWorld
                     StringComparer.Ordinal));
                 var excluded = group.Volumes.Select(v => v.Move?.From.NodeName ?? v.NodeName)
                     .Concat(nodes.Select(n => n.Metadata.Name).Where(n => !directory.LiveNodes.Contains(n)))
+                    .Concat(nodes.Where(n => IsAnnotated(n, FailoverNames.Evacuate)).Select(n => n.Metadata.Name))
                     .ToHashSet(StringComparer.Ordinal);
                 var uids = group.Pods.Select(p => p.Uid).ToHashSet(StringComparer.Ordinal);
                 var replaced = pods.Where(p => uids.Contains(p.Metadata.Uid)).ToList();

@@ -13,6 +13,7 @@ internal sealed partial class KubernetesFailoverWorld(
     NodeLeaseObserver leases,
     PersistentVolumeHoming homing,
     FailoverEvents events,
+    VolumeRequests requests,
     INodeDirectory directory,
     ILogger<KubernetesFailoverWorld> logger) : IFailoverWorld
 {
@@ -37,6 +38,10 @@ internal sealed partial class KubernetesFailoverWorld(
         return observed;
     }
 
+    public IReadOnlyList<VolumeRequest> Requests => requests.Open;
+
+    public Task AnswerAsync(VolumeRequest request, CancellationToken cancellationToken) => requests.AnswerAsync(request, cancellationToken);
+
     public void Tell(FailoverNotice notice) => events.Report(notice);
 
     public async Task<string> RehomeAsync(
@@ -59,11 +64,15 @@ internal sealed partial class KubernetesFailoverWorld(
             Name = node.Metadata.Name,
             Ready = node.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.Status == "True",
             InMaintenance = node.Spec?.Unschedulable == true
-                || (node.Metadata.Annotations?.TryGetValue(FailoverNames.Maintenance, out var value) == true && value == "true"),
+                || IsAnnotated(node, FailoverNames.Maintenance),
+            Evacuate = IsAnnotated(node, FailoverNames.Evacuate),
             OutOfService = node.Spec?.Taints?.Any(t => t.Key == OutOfService) == true,
             SiloLive = live.Contains(node.Metadata.Name),
             Lease = held.GetValueOrDefault(node.Metadata.Name),
         };
+
+    private static bool IsAnnotated(V1Node node, string key) =>
+        node.Metadata.Annotations?.TryGetValue(key, out var value) == true && value == "true";
 
     private async Task<IReadOnlyList<V1Node>> ListNodesAsync(CancellationToken cancellationToken)
     {

@@ -26,6 +26,9 @@ internal enum OpenFlags
     /// <summary>A nameless file in the directory.</summary>
     Temporary = 64,
     NonBlocking = 128,
+
+    /// <summary>Past the page cache (O_DIRECT): offsets, lengths and buffers have to be aligned.</summary>
+    Direct = 256,
 }
 
 /// <summary>Kinds of files (inode(7)).</summary>
@@ -62,10 +65,11 @@ internal static class LinuxFile
     private const int AtSymlinkFollow = 0x400;
     private const uint StatXBasicStats = 0x7ff;
 
-    // Two flags have other values on ARM than on x86 (asm/fcntl.h).
+    // Some flags have other values on ARM than on x86 (asm/fcntl.h).
     private static readonly bool _arm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
     private static readonly int _directory = _arm ? 0x4000 : 0x10000;
     private static readonly int _noFollow = _arm ? 0x8000 : 0x20000;
+    private static readonly int _direct = _arm ? 0x10000 : 0x4000;
 
     /// <summary>Opens a file; null, with the error number, when that fails.</summary>
     /// <param name="directory">Where a relative <paramref name="path"/> starts; null is the current directory.</param>
@@ -208,6 +212,7 @@ internal static class LinuxFile
         result |= flags.HasFlag(OpenFlags.PathOnly) ? 0x200000 : 0;
         result |= flags.HasFlag(OpenFlags.Temporary) ? 0x400000 | _directory : 0;
         result |= flags.HasFlag(OpenFlags.NonBlocking) ? 0x800 : 0;
+        result |= flags.HasFlag(OpenFlags.Direct) ? _direct : 0;
         return result;
     }
 

@@ -27,6 +27,12 @@ internal sealed record LvReport(
     string Name, string Uuid, string GroupName, string GroupUuid, LvAttributes Attributes, long SizeBytes,
     IReadOnlyList<string> Tags, bool GroupMissesDisks, string ThinPool);
 
+/// <summary>A part of a logical volume that lies on one physical volume (lvs(8) --segments); sizes in bytes.</summary>
+/// <param name="Type">How it lies there: <c>linear</c>.</param>
+/// <param name="StartBytes">Where in the logical volume it begins.</param>
+/// <param name="Devices">Path and first extent of each physical volume: <c>/dev/sdb(42)</c>.</param>
+internal sealed record SegmentReport(string Type, long StartBytes, long SizeBytes, IReadOnlyList<string> Devices);
+
 /// <summary>
 /// What vgs, pvs, lvs or fullreport reported, as typed records. Only the columns in <see cref="VgColumns"/>,
 /// <see cref="PvColumns"/> and <see cref="LvColumns"/> are read, and all of them must be there.
@@ -41,6 +47,15 @@ internal sealed record LvmReport(IReadOnlyList<VgReport> Groups, IReadOnlyList<P
 
     public const string LvColumns =
         "lv_name,lv_uuid,vg_name,vg_uuid,lv_attr,lv_size,lv_tags,vg_missing_pv_count,pool_lv";
+
+    public const string SegmentColumns = "lv_name,segtype,seg_start,seg_size,devices";
+
+    /// <summary>Segments of logical volumes; what <see cref="OfSegments"/> asked for.</summary>
+    public IReadOnlyList<SegmentReport> Segments { get; init; } = [];
+
+    /// <summary>Where on which disks a logical volume lies.</summary>
+    public static LvmCommand OfSegments(string volume) =>
+        new("lvs", "--segments", "--units", "b", "--nosuffix", "-o", SegmentColumns, volume);
 
     /// <summary>Volume groups with what is in them, each group as it was at one instant.</summary>
     /// <param name="group">The group to look at; all, and the physical volumes of none, when it is null.</param>
@@ -69,7 +84,11 @@ internal sealed record LvmReport(IReadOnlyList<VgReport> Groups, IReadOnlyList<P
         return new LvmReport(
             [.. Rows("vg").Where(row => row["vg_attr"] is not null).Select(ReadGroup)],
             [.. Rows("pv").Where(row => row["pv_attr"] is not null).Select(ReadDisk)],
-            [.. Rows("lv").Where(row => row["lv_attr"] is not null).Select(ReadVolume)]);
+            [.. Rows("lv").Where(row => row["lv_attr"] is not null).Select(ReadVolume)])
+        {
+            Segments = [.. Rows("seg").Where(row => row["segtype"] is not null).Select(row => new SegmentReport(
+                Text(row, "segtype"), Bytes(row, "seg_start"), Bytes(row, "seg_size"), List(row, "devices")))],
+        };
     }
 
     private static VgReport ReadGroup(JsonNode row) => new(

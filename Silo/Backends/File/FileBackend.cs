@@ -134,6 +134,7 @@ internal sealed partial class FileBackend : IPoolBackend, IFormatMemory
                 PoolCommandKind.Create => Create(pool, command, directory, file, room),
                 PoolCommandKind.Expand => await ExpandAsync(pool, command, file, room, cancellationToken).ConfigureAwait(false),
                 PoolCommandKind.Delete => await DeleteAsync(command, directory, file, room, cancellationToken).ConfigureAwait(false),
+                PoolCommandKind.Rename => await RenameAsync(pool, command, directory, file, cancellationToken).ConfigureAwait(false),
                 PoolCommandKind.Adopt => throw new StorageException(
                     StorageErrorCode.FailedPrecondition, "Carina up to 0.14 had no pools of files; there is nothing to take over in one."),
                 _ => throw new StorageException(StorageErrorCode.InvalidArgument, $"Unknown command {command.Kind}."),

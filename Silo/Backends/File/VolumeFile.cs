@@ -56,7 +56,11 @@ internal sealed class VolumeFile : IDisposable
 
     /// <summary>Opens a volume's file; null when there is none.</summary>
     /// <exception cref="StorageException">FailedPrecondition when what has its name is not ours.</exception>
-    public static VolumeFile? TryOpen(SafeFileHandle? directory, string path, string volumeId, bool writable = false)
+    public static VolumeFile? TryOpen(SafeFileHandle? directory, string path, string volumeId, bool writable = false) =>
+        TryOpen(directory, path, [volumeId], writable);
+
+    /// <summary>As <see cref="TryOpen(SafeFileHandle?, string, string, bool)"/>, for a file that is one of several volumes.</summary>
+    public static VolumeFile? TryOpen(SafeFileHandle? directory, string path, IReadOnlyList<string> volumeIds, bool writable = false)
     {
         var flags = OpenFlags.NoFollow | OpenFlags.NonBlocking | (writable ? OpenFlags.ReadWrite : OpenFlags.Read);
         var handle = LinuxFile.TryOpen(directory, path, flags, out var errno);
@@ -75,8 +79,9 @@ internal sealed class VolumeFile : IDisposable
             if (LinuxFile.Status(handle).Kind != FileKind.Regular)
                 throw NotOurs(path, "it is not a regular file");
 
-            if (LinuxFile.GetAttribute(handle, VolumeAttribute) != volumeId)
-                throw NotOurs(path, $"its attribute {VolumeAttribute} does not say that it is volume {volumeId}");
+            var volumeId = LinuxFile.GetAttribute(handle, VolumeAttribute);
+            if (volumeId is null || !volumeIds.Contains(volumeId))
+                throw NotOurs(path, $"its attribute {VolumeAttribute} does not say that it is volume {volumeIds[0]}");
 
             if (!long.TryParse(
                 LinuxFile.GetAttribute(handle, GenerationAttribute), NumberStyles.None, CultureInfo.InvariantCulture, out var generation))
@@ -121,6 +126,15 @@ internal sealed class VolumeFile : IDisposable
     public void RememberFormatted()
     {
         LinuxFile.SetAttribute(Handle, FormattedAttribute, "yes");
+        LinuxFile.Flush(Handle);
+    }
+
+    /// <summary>Makes it another volume; which one is said last.</summary>
+    public void Rename(DiskVolumeKey key)
+    {
+        LinuxFile.SetAttribute(Handle, GenerationAttribute, key.Generation.ToString(CultureInfo.InvariantCulture));
+        LinuxFile.Flush(Handle);
+        LinuxFile.SetAttribute(Handle, VolumeAttribute, key.VolumeId);
         LinuxFile.Flush(Handle);
     }
 

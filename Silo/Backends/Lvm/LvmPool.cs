@@ -107,6 +107,8 @@ internal sealed partial class LvmPool : IAsyncDisposable
             await CreateAsync([.. work.Where(w => w.Command.Kind == PoolCommandKind.Create)], stop).ConfigureAwait(false);
             foreach (var adoption in work.Where(w => w.Command.Kind == PoolCommandKind.Adopt))
                 await GuardAsync([adoption], () => AdoptAsync(adoption), stop).ConfigureAwait(false);
+            foreach (var renaming in work.Where(w => w.Command.Kind == PoolCommandKind.Rename))
+                await GuardAsync([renaming], () => RenameAsync(renaming), stop).ConfigureAwait(false);
             foreach (var expansion in work.Where(w => w.Command.Kind == PoolCommandKind.Expand))
                 await GuardAsync([expansion], () => ExpandAsync(expansion), stop).ConfigureAwait(false);
         }

@@ -11,7 +11,11 @@ namespace Carina.Silo.Storage.Kubernetes;
 /// there may be a hundred thousand.
 /// </summary>
 internal sealed partial class LogicVolumeAudit(
-    IKubernetes client, LogicVolumeInspector inspector, TimeProvider time, ILogger<LogicVolumeAudit> logger) : BackgroundService
+    IKubernetes client,
+    LogicVolumeInspector inspector,
+    IEnumerable<ILogicVolumeObserver> observers,
+    TimeProvider time,
+    ILogger<LogicVolumeAudit> logger) : BackgroundService
 {
     private const int ShortestWatchSeconds = 300;
 
@@ -47,6 +51,13 @@ internal sealed partial class LogicVolumeAudit(
                     if (type is WatchEventType.Added or WatchEventType.Modified)
                     {
                         See(item);
+                    }
+                    else if (type == WatchEventType.Deleted)
+                    {
+                        foreach (var observer in observers)
+                        {
+                            observer.Lost(item);
+                        }
                     }
                 }
             }
@@ -86,6 +97,11 @@ internal sealed partial class LogicVolumeAudit(
     private void See(LogicVolume item)
     {
         var name = item.Metadata.Name;
+        foreach (var observer in observers)
+        {
+            observer.Saw(item);
+        }
+
         if (inspector.NeedsAttention(item))
         {
             _due[name] = time.GetUtcNow() + _delay;

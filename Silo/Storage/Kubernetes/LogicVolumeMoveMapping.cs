@@ -51,6 +51,10 @@ internal static class LogicVolumeMoveMapping
             : null,
         MadeSize = move.Made is { } made ? new Quantity(made.Bytes) : null,
         MadeDevicePath = NullIfEmpty(move.Made?.DevicePath ?? ""),
+        To = NullIfEmpty(move.To),
+        Data = move.Data == MoveData.Fresh ? null : move.Data.ToString(),
+        Copied = NullIfEmpty(move.Copied),
+        Restores = move.Restores is { } restores ? Write(restores) : null,
     };
 
     private static LogicVolumeCopy Write(RetiredCopy copy) => new()
@@ -60,6 +64,7 @@ internal static class LogicVolumeMoveMapping
         VolumeGeneration = copy.Generation,
         Size = new Quantity(copy.Bytes),
         RetiredAt = copy.RetiredAt == default ? null : Timestamps.Format(copy.RetiredAt),
+        StoredAs = NullIfEmpty(copy.StoredAs),
     };
 
     private static VolumeMove ReadMove(LogicVolume item, LogicVolumeMove move) => new()
@@ -82,12 +87,18 @@ internal static class LogicVolumeMoveMapping
                 DevicePath = move.MadeDevicePath ?? "",
             }
             : null,
+        To = move.To ?? "",
+        Data = move.Data is not { } data ? MoveData.Fresh
+            : Enum.TryParse<MoveData>(data, out var known) ? known : throw Unreadable(item, "move.data", data),
+        Copied = move.Copied ?? "",
+        Restores = move.Restores is { } restores ? ReadCopy(item, "move.restores.size", restores) : null,
     };
 
     private static RetiredCopy ReadCopy(LogicVolume item, string field, LogicVolumeCopy copy) =>
         new(copy.NodeName, copy.DeviceGroup, copy.VolumeGeneration, BytesOf(item, field, copy.Size))
         {
             RetiredAt = copy.RetiredAt is { Length: > 0 } at ? ReadTime(item, "retiredAt", at) : default,
+            StoredAs = copy.StoredAs ?? "",
         };
 
     private static DateTimeOffset ReadTime(LogicVolume item, string field, string value) =>

@@ -10,8 +10,18 @@ internal sealed partial class MemoryVolumeGrain
 
     public Task UnguardAsync(string nodeName, long generation, CancellationToken cancellationToken) => throw NoMoves();
 
-    public Task<VolumeRecord> BeginMoveAsync(
-        string moveId, MoveCause cause, string fromNode, CancellationToken cancellationToken) => throw NoMoves();
+    public Task<VolumeRecord> BeginMoveAsync(MoveOrder order, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> EndPreparationAsync(string moveId, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> ConfirmCopyAsync(string moveId, string evidence, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> ForgoCopyAsync(string moveId, string reason, CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> PutCopiesAsideAsync(CancellationToken cancellationToken) => throw NoMoves();
+
+    public Task<VolumeRecord> DiscardCopyAsync(
+        string nodeName, long generation, string reason, CancellationToken cancellationToken) => throw NoMoves();
 
     public Task CancelMoveAsync(string moveId, string reason, CancellationToken cancellationToken) => throw NoMoves();
 

@@ -155,6 +155,8 @@ internal sealed class MemoryNodeGrain(MemoryCluster cluster) : INodeGrain
 
     public Task ConfirmAsync(DiskVolumeKey key, long bytes, CancellationToken cancellationToken) => throw Unasked();
 
+    public Task RenameAsync(DiskVolumeKey from, DiskVolumeKey to, long bytes, CancellationToken cancellationToken) => throw Unasked();
+
     public Task ReleaseAsync(string volumeId, long generation, CancellationToken cancellationToken) => throw Unasked();
 
     public Task<bool> AttachAsync(string volumeId, int limit, CancellationToken cancellationToken) => throw Unasked();

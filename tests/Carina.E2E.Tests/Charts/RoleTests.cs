@@ -55,6 +55,7 @@ public sealed class RoleTests(ChartFixture fixture)
         { Controller, "get create update patch", "events", "kube-public" },
         // Webhook and scheduler extender.
         { Controller, "get list watch delete", "pods", Elsewhere },
+        { Controller, "create", "pods/eviction", Elsewhere },
         { Controller, "get list watch", "namespaces", Cluster },
         { Controller, "get", "statefulsets.apps", Elsewhere },
         { Controller, "create", "secrets", Home },

@@ -32,10 +32,11 @@ internal static partial class CrashPointCatalog
 
     /// <summary>
     /// The operation that a step belongs to; empty when its name does not say. Adoption has no caller that repeats it: its
-    /// crashes are tested where its disks are (LvmLegacyTests). Nor has a move, which the coordinator goes on with.
+    /// crashes are tested where its disks are (LvmLegacyTests). Nor have a move and what is done with the copies that it leaves
+    /// (copy, rename), with which the coordinator goes on.
     /// </summary>
     public static string OperationOf(string point) =>
-        point.Split('.').FirstOrDefault(part => part is "create" or "expand" or "delete" or "adopt" or "move") ?? "";
+        point.Split('.').FirstOrDefault(part => part is "create" or "expand" or "delete" or "adopt" or "move" or "rename" or "copy") ?? "";
 
     private static string FirstPart(string point) => point.Split('.')[0];
 

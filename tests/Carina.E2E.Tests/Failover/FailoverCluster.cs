@@ -113,6 +113,20 @@ public sealed class FailoverCluster : IAsyncLifetime
         return Path.Combine(Cluster.Node(pod.Spec.NodeName).Kubelet.TargetPath(volume, pod.Metadata.Uid), file);
     }
 
+    /// <summary>A field of the volume's LogicVolume, by a JSON path.</summary>
+    public Task<string> ReadAsync(PersistentVolume volume, string path)
+    {
+        ArgumentNullException.ThrowIfNull(volume);
+        return Truth.Plane.KubectlAsync("get", "lv", volume.Name, "--output", "jsonpath=" + path);
+    }
+
+    /// <summary>Asks for something, as an operator does.</summary>
+    public Task AnnotateAsync(PersistentVolume volume, string key, string value)
+    {
+        ArgumentNullException.ThrowIfNull(volume);
+        return Truth.Plane.KubectlAsync("annotate", "lv", volume.Name, "--overwrite", $"{key}={value}");
+    }
+
     /// <summary>The node's kubelet ends: nobody reports, and nothing is unmounted any more.</summary>
     public async Task StopKubeletAsync(string node)
     {

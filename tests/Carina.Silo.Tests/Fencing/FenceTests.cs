@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Carina.Grains.Errors;
 using Carina.RecordWriter;
+using Carina.Silo.Copying;
 using Carina.Silo.Fencing;
 using Carina.Silo.Tests.Linux;
 
@@ -120,6 +121,25 @@ public abstract class FenceTests(Func<Task<FencedNode>> makeNode) : IAsyncLifeti
         {
             writers.ForEach(writer => writer.Dispose());
         }
+    }
+
+    // Its kubelet is dead and its containers go on: what they have written is taken along all the same.
+    [Fact]
+    public async Task What_is_fenced_can_still_be_read_to_be_copied()
+    {
+        await Node.StageAsync("block");
+        await Node.PublishAsync("block");
+        var written = new byte[1 << 20];
+        Random.Shared.NextBytes(written);
+        var source = Node.Host.Combine("written");
+        await File.WriteAllBytesAsync(source, written);
+        TestHost.Run("dd", "if=" + source, "of=" + Node.Target, "bs=64k", "seek=16", "conv=notrunc,fsync", "status=none");
+        await Node.FenceAsync();
+        using var content = await ((IVolumeContents)Node.Backend).OpenForReadingAsync(Node.Key, default);
+        var buffer = VolumeContent.AllocateBuffer(written.Length);
+        content.Read(written.Length, buffer.Span);
+        Assert.True(buffer.Span.SequenceEqual(written));
+        await Assert.ThrowsAsync<StorageException>(() => ((IVolumeContents)Node.Backend).OpenForWritingAsync(Node.Key, default));
     }
 
     // A container that outlived the unmount of its volume on the host, or had it in a mount namespace that nothing reaches.

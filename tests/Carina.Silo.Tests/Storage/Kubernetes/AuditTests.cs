@@ -140,7 +140,7 @@ public sealed class AuditTests(KubernetesStorageFixture fixture) : IAsyncLifetim
     {
         var inspector = new LogicVolumeInspector(
             Plane.Admin, Plane.VolumeStore(), TimeProvider.System, NullLogger<LogicVolumeInspector>.Instance);
-        _audit = new(Plane.Admin, inspector, TimeProvider.System, NullLogger<LogicVolumeAudit>.Instance);
+        _audit = new(Plane.Admin, inspector, [], TimeProvider.System, NullLogger<LogicVolumeAudit>.Instance);
         return _audit.StartAsync(default);
     }
 

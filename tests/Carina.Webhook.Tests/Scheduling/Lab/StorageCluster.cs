@@ -105,6 +105,13 @@ internal sealed class StorageCluster : IAsyncDisposable
         public Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
             throw new NotSupportedException("These disks have no volumes of earlier releases.");
 
+        public Task<CopyProgress> CopyAsync(string node, CopyOrder order, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public Task<DiskVolume> RenameAsync(
+            string node, DiskVolumeKey from, DiskVolumeKey to, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
         public Task FenceAsync(string node, DiskVolumeKey key, string reason, CancellationToken cancellationToken) =>
             throw new NotSupportedException("Nobody writes to these disks.");
 
