@@ -10,7 +10,7 @@ internal static class FailoverParser
     private const int MaxCooldownSeconds = 86400;
 
     private static readonly string[] _fields =
-        ["enabled", "dryRun", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes"];
+        ["enabled", "dryRun", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes", "fastDetection"];
 
     public static FailoverOptions Read(JsonValue? value, ConfigProblems problems)
     {
@@ -32,6 +32,7 @@ internal static class FailoverParser
             MaxLostNodesPercent = Number("maxLostNodesPercent", 0, FailoverOptions.MostLostNodesPercent, defaults.MaxLostNodesPercent),
             Cooldown = TimeSpan.FromSeconds(Number("cooldownSeconds", 0, MaxCooldownSeconds, (int)defaults.Cooldown.TotalSeconds)),
             SkipCordonedNodes = Switch("skipCordonedNodes", defaults.SkipCordonedNodes),
+            FastDetection = Switch("fastDetection", defaults.FastDetection),
         };
 
         bool Switch(string name, bool otherwise)

@@ -26,6 +26,8 @@ internal sealed partial class FailoverCoordinator(
 
     private readonly ILogger _logger = loggers.CreateLogger<FailoverCoordinator>();
     private readonly GroupMove _moves = new(world, volumes, crash, time, loggers.CreateLogger<GroupMove>());
+    private readonly StormBrake _brake = new(time);
+
     // All of it runs on one scheduler, the grain's.
     private readonly HashSet<string> _underWay = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _lastTry = new(StringComparer.Ordinal);
@@ -51,7 +53,7 @@ internal sealed partial class FailoverCoordinator(
         }
 
         var verdicts = NodeAssessment.Assess(_nodes, options);
-        var storm = NodeAssessment.FindStorm(_nodes, options);
+        var storm = _brake.Find(_nodes, options);
         if (storm.Length > 0)
         {
             TellOnce("storm", new(FailoverNames.Braked, $"No volume is moved: {storm}. Either the network or the API server is the problem.", Warning: true));
@@ -167,7 +169,7 @@ internal sealed partial class FailoverCoordinator(
         try
         {
             var nodes = await world.ObserveAsync(cancellationToken);
-            if (NodeAssessment.FindStorm(nodes, Options) is { Length: > 0 } storm)
+            if (_brake.Find(nodes, Options) is { Length: > 0 } storm)
             {
                 throw new StorageException(StorageErrorCode.Unavailable, $"The move is held up: {storm}.");
             }

@@ -26,6 +26,12 @@ public sealed record FailoverOptions
     /// <summary>Volumes of a node that somebody cordoned are left where they are: it is being worked on.</summary>
     public bool SkipCordonedNodes { get; init; } = true;
 
+    /// <summary>
+    /// A node counts as lost as soon as silo, lease and kubelet are all silent, without waiting for Kubernetes to say that it
+    /// is not ready.
+    /// </summary>
+    public bool FastDetection { get; init; }
+
     /// <summary>Added to a lease's duration before it counts as lapsed.</summary>
     public TimeSpan LeaseMargin { get; init; } = TimeSpan.FromSeconds(1);
 }

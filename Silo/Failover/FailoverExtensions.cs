@@ -9,6 +9,7 @@ internal static class FailoverExtensions
     public static IServiceCollection AddFailover(this IServiceCollection services)
     {
         services.AddSingleton(NodeLeaseObserver.Create);
+        services.AddSingleton<KubeletObserver>();
         services.AddSingleton<PersistentVolumeHoming>();
         services.AddSingleton<FailoverEvents>();
         services.AddHostedService(s => s.GetRequiredService<FailoverEvents>());

@@ -21,8 +21,9 @@ public sealed class FailoverOptionsTests
             MaxLostNodesPercent = 20,
             Cooldown = TimeSpan.FromMinutes(10),
             SkipCordonedNodes = false,
+            FastDetection = true,
         },
-        Parse("""{"failover": {"enabled": false, "dryRun": true, "maxLostNodesPercent": 20, "cooldownSeconds": 600, "skipCordonedNodes": false}}"""));
+        Parse("""{"failover": {"enabled": false, "dryRun": true, "maxLostNodesPercent": 20, "cooldownSeconds": 600, "skipCordonedNodes": false, "fastDetection": true}}"""));
 
     [Theory]
     [InlineData("""{"failover": true}""", "failover")]
