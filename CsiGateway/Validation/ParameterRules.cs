@@ -1,4 +1,5 @@
 using Carina.Grains;
+using Carina.Grains.Failover;
 
 namespace Carina.CsiGateway.Validation;
 
@@ -31,6 +32,7 @@ internal static class ParameterRules
         CarinaNames.DiskGroup,
         CarinaNames.LegacyDiskGroup,
         CarinaNames.AllowMigration,
+        CarinaNames.HandOver,
         CarinaNames.ExclusiveRawDisk,
         CarinaNames.CacheDiskRatio,
         .. _cacheKeys,
@@ -51,6 +53,7 @@ internal static class ParameterRules
 
         RefuseCache(parameters);
         CheckSwitch(parameters, CarinaNames.AllowMigration);
+        CheckHandOver(parameters);
         if (CheckSwitch(parameters, CarinaNames.ExclusiveRawDisk))
         {
             throw Refusal.Invalid(Field, $"ask for a disk of its own with {CarinaNames.ExclusiveRawDisk}, which {NotYet}.");
@@ -106,6 +109,16 @@ internal static class ParameterRules
         {
             throw Refusal.Invalid(
                 Field, $"ask for a cache with {asking}, which {NotYet}. Leave it out, or set {CarinaNames.CacheDiskRatio} to \"0\".");
+        }
+    }
+
+    private static void CheckHandOver(IReadOnlyDictionary<string, string> parameters)
+    {
+        var value = Value(parameters, CarinaNames.HandOver);
+        if (value.Length > 0 && !HandOverPolicy.TryParse(value, out _))
+        {
+            throw Refusal.Invalid(
+                Field, $"hold {CarinaNames.HandOver} with {Refusal.Quote(value)}; give one of {string.Join(", ", HandOverPolicy.Values)}.");
         }
     }
 

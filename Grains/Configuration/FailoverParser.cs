@@ -10,7 +10,7 @@ internal static class FailoverParser
     private const int MaxCooldownSeconds = 86400;
 
     private static readonly string[] _fields =
-        ["enabled", "dryRun", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes", "fastDetection"];
+        ["enabled", "dryRun", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes", "fastDetection", "handOver"];
 
     public static FailoverOptions Read(JsonValue? value, ConfigProblems problems)
     {
@@ -33,7 +33,20 @@ internal static class FailoverParser
             Cooldown = TimeSpan.FromSeconds(Number("cooldownSeconds", 0, MaxCooldownSeconds, (int)defaults.Cooldown.TotalSeconds)),
             SkipCordonedNodes = Switch("skipCordonedNodes", defaults.SkipCordonedNodes),
             FastDetection = Switch("fastDetection", defaults.FastDetection),
+            HandOver = ReadHandOver(defaults.HandOver),
         };
+
+        HandOver ReadHandOver(HandOver otherwise)
+        {
+            if (value.Field("handOver") is not { } field)
+                return otherwise;
+
+            if (field.Kind == JsonValueKind.String && HandOverPolicy.TryParse(field.Text, out var handOver))
+                return handOver;
+
+            problems.Error(field, $"{ConfigFields.Shown(field)} is none of {string.Join(", ", HandOverPolicy.Values)}.");
+            return otherwise;
+        }
 
         bool Switch(string name, bool otherwise)
         {

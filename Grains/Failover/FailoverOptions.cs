@@ -32,6 +32,9 @@ public sealed record FailoverOptions
     /// </summary>
     public bool FastDetection { get; init; }
 
+    /// <summary>What has to be known of a volume's old node, where its StorageClass does not say (<see cref="CarinaNames.HandOver"/>).</summary>
+    public HandOver HandOver { get; init; } = HandOver.Lapsed;
+
     /// <summary>Added to a lease's duration before it counts as lapsed.</summary>
     public TimeSpan LeaseMargin { get; init; } = TimeSpan.FromSeconds(1);
 }

@@ -51,6 +51,9 @@ public sealed record ObservedHeartbeat(TimeSpan Silence, TimeSpan Period)
 public sealed record ObservedLease(
     TimeSpan Silence, TimeSpan Duration, bool Guarded, IReadOnlyList<string> Fenced)
 {
+    /// <summary>A guard process was seen alive beside the silo just before the last renewal.</summary>
+    public bool HasGuardProcess { get; init; }
+
     // A node renews after a fifth or a third of the duration (Silo/Fencing/Leases/NodeLeaseOptions).
     private const double OverdueShare = 0.4;
 

@@ -51,7 +51,10 @@ internal sealed class NodeLeaseObserver(
         silence,
         TimeSpan.FromSeconds(Math.Max(1, lease.Spec?.LeaseDurationSeconds ?? int.MaxValue)),
         lease.Metadata.Annotations?.TryGetValue(NodeLease.Guarded, out var guarded) == true && guarded == "true",
-        NodeLease.FencedIn(lease));
+        NodeLease.FencedIn(lease))
+    {
+        HasGuardProcess = NodeLease.HasGuardProcess(lease),
+    };
 
     public static NodeLeaseObserver Create(IServiceProvider services) => new(
         services.GetRequiredService<IKubernetes>(),
