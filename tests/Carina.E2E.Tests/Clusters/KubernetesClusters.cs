@@ -25,11 +25,12 @@ public sealed class KubernetesTruth : IAsyncDisposable
     /// <param name="nodes">The nodes.</param>
     /// <param name="alive">With controllers and a scheduler, for which the nodes keep up their leases.</param>
     /// <param name="cancellationToken">Ends the start.</param>
+    /// <param name="cable">A node that reaches the API server by a cable of its own.</param>
     public static async Task<KubernetesTruth> StartAsync(
-        IReadOnlyList<NodeSpec> nodes, bool alive, CancellationToken cancellationToken)
+        IReadOnlyList<NodeSpec> nodes, bool alive, CancellationToken cancellationToken, NodeCable? cable = null)
     {
         var truth = new KubernetesTruth(await ControlPlane.StartAsync(
-            new() { ControllerManager = alive, Scheduler = alive }, cancellationToken));
+            new() { ControllerManager = alive, Scheduler = alive, MoreAddresses = cable is null ? [] : [cable.Api] }, cancellationToken));
         try
         {
             await truth.Plane.ApplyAsync(_resources);
@@ -44,7 +45,7 @@ public sealed class KubernetesTruth : IAsyncDisposable
                 await truth._nodes.AddAsync(Describe(node.Name, alive), cancellationToken);
             }
 
-            truth._store = await truth.MakeAccountsAsync(cancellationToken);
+            truth._store = await truth.MakeAccountsAsync(cable, cancellationToken);
             return truth;
         }
         catch
@@ -65,7 +66,7 @@ public sealed class KubernetesTruth : IAsyncDisposable
         }
         : new(name) { RenewsLease = false };
 
-    private async Task<KubernetesStore> MakeAccountsAsync(CancellationToken cancellationToken)
+    private async Task<KubernetesStore> MakeAccountsAsync(NodeCable? cable, CancellationToken cancellationToken)
     {
         string[] parts = ["node/account", "node/rbac", "controller/account", "controller/rbac", "driver/events"];
         var manifest = Path.Combine(Plane.Directory, "accounts.yaml");
@@ -81,7 +82,13 @@ public sealed class KubernetesTruth : IAsyncDisposable
         return new(
             await Plane.ServiceAccountKubeconfigAsync(Namespace, "carina-csi-controller", cancellationToken),
             await Plane.ServiceAccountKubeconfigAsync(Namespace, "carina-csi-node", cancellationToken),
-            Namespace);
+            Namespace)
+        {
+            OwnKubeconfigs = cable is null ? new() : new Dictionary<string, string>
+            {
+                [cable.NodeName] = await Plane.ServiceAccountKubeconfigAsync(Namespace, "carina-csi-node", cancellationToken, cable.Api),
+            },
+        };
     }
 
     public async ValueTask DisposeAsync()

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Carina.Grains.Agents;
 using Carina.Harness.Cluster;
+using Carina.Harness.Data;
 using Carina.Harness.Kubernetes;
 using Carina.Harness.Processes;
 using Carina.RecordWriter;
