@@ -33,6 +33,7 @@ internal sealed partial class FailoverCoordinator(
     private readonly Dictionary<string, long> _lastTry = new(StringComparer.Ordinal);
     private readonly HashSet<string> _told = new(StringComparer.Ordinal);
     private IReadOnlyList<ObservedNode> _nodes = [];
+    private HashSet<string> _lost = [];
     private long? _lastSweep;
 
     private FailoverOptions Options => config.Current.Failover;
@@ -63,6 +64,14 @@ internal sealed partial class FailoverCoordinator(
             _told.Remove("storm");
         }
 
+        // Until its moves are taken back nobody may use the volumes of a node that has returned.
+        var lost = verdicts.Where(v => v.IsLost).Select(v => v.Node.Name).ToHashSet(StringComparer.Ordinal);
+        if (!_lost.IsSubsetOf(lost))
+        {
+            _lastSweep = null;
+        }
+
+        _lost = lost;
         foreach (var verdict in verdicts.Where(v => v.IsLost))
         {
             Start("node " + verdict.Node.Name, () => VisitAsync(verdict, storm, cancellationToken));

@@ -58,6 +58,9 @@ public sealed class KubernetesTruth : IAsyncDisposable
     /// <summary>For processes that act as the chart's service accounts and have the chart's rights, no more.</summary>
     public KubernetesStore Store => _store ?? throw new InvalidOperationException("The service accounts are not made.");
 
+    /// <summary>Makes the Node object of a node anew.</summary>
+    public Task AddNodeAsync(string name, CancellationToken cancellationToken) => Nodes.AddAsync(Describe(name, alive: true), cancellationToken);
+
     private static FakeNode Describe(string name, bool alive) => alive
         ? new(name)
         {

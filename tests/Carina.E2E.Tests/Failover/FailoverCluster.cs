@@ -25,6 +25,9 @@ public sealed partial class FailoverCluster : IAsyncLifetime
     /// <summary>The node that can be cut off.</summary>
     public const string CabledNode = "node-2";
 
+    /// <summary><c>failover</c> in the controllers' <c>config.json</c>.</summary>
+    public const string Failover = """{"fastDetection": true}""";
+
     private readonly ConcurrentDictionary<string, PersistentVolume> _volumes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, byte> _dead = new(StringComparer.Ordinal);
     private NodeCable? _cable;
@@ -62,7 +65,7 @@ public sealed partial class FailoverCluster : IAsyncLifetime
 
                 // As in production, with some patience for two cores that all of this shares.
                 ProbeTimeout = TimeSpan.FromSeconds(2),
-                Failover = """{"fastDetection": true}""",
+                Failover = Failover,
             },
             Stop);
         StartGuard();
@@ -232,7 +235,8 @@ public sealed partial class FailoverCluster : IAsyncLifetime
             Path.Combine(Cluster.LogDirectory, "guard.log"));
     }
 
-    private async Task StopGuardAsync()
+    /// <summary>Ends the guard process of the cabled node.</summary>
+    public async Task StopGuardAsync()
     {
         if (_guard is { } guard)
         {
