@@ -2,10 +2,10 @@ using Carina.Grains;
 using Carina.Harness.Sidecars;
 using k8s.Models;
 
-namespace Carina.E2E.Tests.Failover;
+namespace Carina.Harness.Failover;
 
 /// <content>What is written to the API server.</content>
-public sealed partial class FailoverCluster
+public partial class FailoverLab
 {
     private static V1PersistentVolumeClaim Claim(string name) => new()
     {
