@@ -54,6 +54,9 @@ public static class CarinaNames
     /// <summary>StorageClass and pod switch that opts a volume in to failover.</summary>
     public const string AllowMigration = "carina.storage.io/allow-pod-migration-if-node-notready";
 
+    /// <summary>StorageClass key: what has to be known of the old node before failover hands the volume over.</summary>
+    public const string HandOver = "carina.storage.io/failover-hand-over";
+
     /// <summary>
     /// Every spelling of <see cref="AllowMigration"/> that a pod may carry: today's, the one compiled into 0.10.0 by
     /// mistake, that of 0.9.1, and the one in the change log of 0.10.

@@ -33,6 +33,7 @@ internal static class ParameterRules
         CarinaNames.LegacyDiskGroup,
         CarinaNames.AllowMigration,
         FailoverDataPolicy.Key,
+        CarinaNames.HandOver,
         CarinaNames.ExclusiveRawDisk,
         CarinaNames.CacheDiskRatio,
         .. _cacheKeys,
@@ -58,6 +59,7 @@ internal static class ParameterRules
             throw Refusal.Invalid(Field, $"hold {FailoverDataPolicy.Key} with {Refusal.Quote(data)}; give {FailoverDataPolicy.Values}.");
         }
 
+        CheckHandOver(parameters);
         if (CheckSwitch(parameters, CarinaNames.ExclusiveRawDisk))
         {
             throw Refusal.Invalid(Field, $"ask for a disk of its own with {CarinaNames.ExclusiveRawDisk}, which {NotYet}.");
@@ -113,6 +115,16 @@ internal static class ParameterRules
         {
             throw Refusal.Invalid(
                 Field, $"ask for a cache with {asking}, which {NotYet}. Leave it out, or set {CarinaNames.CacheDiskRatio} to \"0\".");
+        }
+    }
+
+    private static void CheckHandOver(IReadOnlyDictionary<string, string> parameters)
+    {
+        var value = Value(parameters, CarinaNames.HandOver);
+        if (value.Length > 0 && !HandOverPolicy.TryParse(value, out _))
+        {
+            throw Refusal.Invalid(
+                Field, $"hold {CarinaNames.HandOver} with {Refusal.Quote(value)}; give one of {string.Join(", ", HandOverPolicy.Values)}.");
         }
     }
 

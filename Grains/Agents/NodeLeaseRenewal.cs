@@ -30,6 +30,25 @@ public sealed record NodeLeaseRenewal
     /// <summary>Volumes that the node has stopped writing to.</summary>
     [Id(5)]
     public List<string> Fenced { get; init; } = [];
+
+    /// <summary>Who keeps that word, as seen just before.</summary>
+    [Id(6)]
+    public LeaseGuard Guard { get; init; }
+}
+
+/// <summary>Who on a node stops the writing to guarded volumes in time.</summary>
+[GenerateSerializer]
+[Alias("carina.LeaseGuard")]
+public enum LeaseGuard
+{
+    /// <summary>Nobody but the silo itself, as far as it knows.</summary>
+    Silo = 0,
+
+    /// <summary>The guard process too.</summary>
+    Process = 1,
+
+    /// <summary>And the kernel's watchdog, which restarts the machine when the guard process falls silent.</summary>
+    ProcessAndWatchdog = 2,
 }
 
 /// <summary>What became of a <see cref="NodeLeaseRenewal"/>.</summary>

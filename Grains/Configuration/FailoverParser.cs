@@ -11,7 +11,10 @@ internal static class FailoverParser
     private const int MaxRetentionHours = 24 * 3660;
 
     private static readonly string[] _fields =
-        ["enabled", "dryRun", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes", "copyRetentionHours"];
+    [
+        "enabled", "dryRun", "maxLostNodesPercent", "cooldownSeconds", "skipCordonedNodes", "fastDetection", "handOver",
+        "copyRetentionHours",
+    ];
 
     public static FailoverOptions Read(JsonValue? value, ConfigProblems problems)
     {
@@ -34,7 +37,21 @@ internal static class FailoverParser
             Cooldown = TimeSpan.FromSeconds(Number("cooldownSeconds", 0, MaxCooldownSeconds, (int)defaults.Cooldown.TotalSeconds)),
             SkipCordonedNodes = Switch("skipCordonedNodes", defaults.SkipCordonedNodes),
             CopyRetention = Number("copyRetentionHours", 0, MaxRetentionHours, 0) is > 0 and var hours ? TimeSpan.FromHours(hours) : null,
+            FastDetection = Switch("fastDetection", defaults.FastDetection),
+            HandOver = ReadHandOver(defaults.HandOver),
         };
+
+        HandOver ReadHandOver(HandOver otherwise)
+        {
+            if (value.Field("handOver") is not { } field)
+                return otherwise;
+
+            if (field.Kind == JsonValueKind.String && HandOverPolicy.TryParse(field.Text, out var handOver))
+                return handOver;
+
+            problems.Error(field, $"{ConfigFields.Shown(field)} is none of {string.Join(", ", HandOverPolicy.Values)}.");
+            return otherwise;
+        }
 
         bool Switch(string name, bool otherwise)
         {

@@ -28,12 +28,14 @@ internal sealed partial class FailoverCoordinator(
     private readonly ILogger _logger = loggers.CreateLogger<FailoverCoordinator>();
     private readonly GroupMove _moves = new(world, volumes, crash, time, loggers.CreateLogger<GroupMove>());
     private readonly RetiredCopies _copies = new(world, volumes, time, loggers.CreateLogger<RetiredCopies>());
+    private readonly StormBrake _brake = new(time);
 
     // All of it runs on one scheduler, the grain's.
     private readonly HashSet<string> _underWay = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _lastTry = new(StringComparer.Ordinal);
     private readonly HashSet<string> _told = new(StringComparer.Ordinal);
     private IReadOnlyList<ObservedNode> _nodes = [];
+    private HashSet<string> _lost = [];
     private long? _lastSweep;
     private bool _hasPlanned;
 
@@ -55,7 +57,7 @@ internal sealed partial class FailoverCoordinator(
         }
 
         var verdicts = NodeAssessment.Assess(_nodes, options);
-        var storm = NodeAssessment.FindStorm(_nodes, options);
+        var storm = _brake.Find(_nodes, options);
         if (storm.Length > 0)
         {
             TellOnce("storm", new(FailoverNames.Braked, $"No volume is moved: {storm}. Either the network or the API server is the problem.", Warning: true));
@@ -65,6 +67,14 @@ internal sealed partial class FailoverCoordinator(
             _told.Remove("storm");
         }
 
+        // Until its moves are taken back nobody may use the volumes of a node that has returned.
+        var lost = verdicts.Where(v => v.IsLost).Select(v => v.Node.Name).ToHashSet(StringComparer.Ordinal);
+        if (!_lost.IsSubsetOf(lost))
+        {
+            _lastSweep = null;
+        }
+
+        _lost = lost;
         foreach (var verdict in verdicts.Where(v => v.IsLost))
         {
             Start("node " + verdict.Node.Name, () => VisitAsync(verdict, storm, cancellationToken));
@@ -187,7 +197,7 @@ internal sealed partial class FailoverCoordinator(
         try
         {
             var nodes = await world.ObserveAsync(cancellationToken);
-            if (NodeAssessment.FindStorm(nodes, Options) is { Length: > 0 } storm)
+            if (_brake.Find(nodes, Options) is { Length: > 0 } storm)
             {
                 throw new StorageException(StorageErrorCode.Unavailable, $"The move is held up: {storm}.");
             }

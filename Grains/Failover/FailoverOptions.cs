@@ -29,6 +29,15 @@ public sealed record FailoverOptions
     /// <summary>How long copies are kept that moves left behind; null until somebody deletes them.</summary>
     public TimeSpan? CopyRetention { get; init; }
 
+    /// <summary>
+    /// A node counts as lost as soon as silo, lease and kubelet are all silent, without waiting for Kubernetes to say that it
+    /// is not ready.
+    /// </summary>
+    public bool FastDetection { get; init; }
+
+    /// <summary>What has to be known of a volume's old node, where its StorageClass does not say (<see cref="CarinaNames.HandOver"/>).</summary>
+    public HandOver HandOver { get; init; } = HandOver.Lapsed;
+
     /// <summary>Added to a lease's duration before it counts as lapsed.</summary>
     public TimeSpan LeaseMargin { get; init; } = TimeSpan.FromSeconds(1);
 }

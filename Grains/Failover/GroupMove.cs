@@ -221,21 +221,8 @@ internal sealed partial class GroupMove(
             }
         }
 
-        var mayHaveWritten = group.Pods.Where(p => p.NodeName == node.Name && p.HasRun).ToList();
-        var guarded = record.Guard is { } guard && guard.NodeName == move.From.NodeName && guard.Generation == move.From.Generation;
-        if (!guarded && mayHaveWritten.Count > 0)
-        {
-            throw Unfenced($"{why}, and it gave no word to stop writing by itself (pod {mayHaveWritten[0].Name} started before that)");
-        }
-
-        return node.Lease switch
-        {
-            null => throw Unfenced($"{why}, and it has no lease that could lapse"),
-            { Guarded: false } => throw Unfenced($"{why}, and nothing on it was there to stop writing when its lease lapses"),
-            { } lease when !lease.HasLapsed(options.LeaseMargin) => throw Unfenced(
-                $"{why}, and its lease has not lapsed yet"),
-            { } lease => $"its lease has lapsed ({lease.Silence.TotalSeconds:0} s without renewal), before which it stopped writing by itself.",
-        };
+        var (evidence, missing) = LapseEvidence.Find(record, group, node, options);
+        return evidence.Length > 0 ? evidence : throw Unfenced($"{why}, and {missing}");
 
         StorageException Unfenced(string reason) => new(
             StorageErrorCode.Unavailable,

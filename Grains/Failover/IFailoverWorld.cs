@@ -30,6 +30,20 @@ public sealed record ObservedNode
 
     /// <summary>Its lease; null when it has none.</summary>
     public ObservedLease? Lease { get; init; }
+
+    /// <summary>Its kubelet's own lease; null when it has none, or nobody looked (<see cref="FailoverOptions.FastDetection"/>).</summary>
+    public ObservedHeartbeat? Kubelet { get; init; }
+}
+
+/// <summary>A kubelet's lease by the observer's own clock.</summary>
+/// <param name="Silence">Time for which it was seen not to change, with the API server answering all the time.</param>
+/// <param name="Period">Time between two renewals.</param>
+public sealed record ObservedHeartbeat(TimeSpan Silence, TimeSpan Period)
+{
+    private const double MissedPeriods = 1.5;
+
+    /// <summary>A renewal is missing for certain, and not only late.</summary>
+    public bool IsSilent => Silence >= Period * MissedPeriods;
 }
 
 /// <summary>A node's lease by the observer's own clock.</summary>
@@ -40,7 +54,16 @@ public sealed record ObservedNode
 public sealed record ObservedLease(
     TimeSpan Silence, TimeSpan Duration, bool Guarded, IReadOnlyList<string> Fenced)
 {
+    /// <summary>A guard process was seen alive beside the silo just before the last renewal.</summary>
+    public bool HasGuardProcess { get; init; }
+
+    // A node renews after a fifth or a third of the duration (Silo/Fencing/Leases/NodeLeaseOptions).
+    private const double OverdueShare = 0.4;
+
     public bool HasLapsed(TimeSpan margin) => Silence >= Duration + margin;
+
+    /// <summary>It should have been renewed by now, and may be about to lapse.</summary>
+    public bool IsOverdue => Silence >= Duration * OverdueShare;
 }
 
 /// <summary>A pod that uses volumes.</summary>

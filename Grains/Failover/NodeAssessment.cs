@@ -26,33 +26,42 @@ public static class NodeAssessment
     /// </summary>
     /// <remarks>
     /// A node that cannot reach the API server goes on while more than half of all nodes say the same
-    /// (Silo/Fencing/Leases); hence lapsed leases count however old they are, and the limit is one half at most. Only an
-    /// operator's word that a machine is off takes it out of the count.
+    /// (Silo/Fencing/Leases); hence lapsed leases count however old they are, and the limit is one half at most, also of
+    /// those that have a lease: the others do not vote. Only an operator's word that a machine is off takes it out of the
+    /// count. Who acts on the first lapse cannot wait for the others', so with fast detection those count that are overdue.
     /// </remarks>
     public static string FindStorm(IReadOnlyList<ObservedNode> nodes, FailoverOptions options)
     {
         ArgumentNullException.ThrowIfNull(nodes);
         ArgumentNullException.ThrowIfNull(options);
         var known = nodes.Where(n => !n.OutOfService).ToList();
-        var silent = known.Where(n => IsSilent(n, options)).Select(n => n.Name).ToList();
-        var percent = Math.Min(options.MaxLostNodesPercent, FailoverOptions.MostLostNodesPercent);
+        var all = FindStormAmong(known, options);
+        return all.Length > 0 ? all : FindStormAmong([.. known.Where(n => n.Lease is not null)], options);
+    }
 
-        return silent.Count * 100 > known.Count * percent
-            ? $"{silent.Count} of {known.Count} nodes look lost ({string.Join(", ", silent.Take(10))}), more than the {percent} % that are believed"
+    private static string FindStormAmong(List<ObservedNode> nodes, FailoverOptions options)
+    {
+        var silent = nodes.Where(n => IsSilent(n, options)).Select(n => n.Name).ToList();
+        var percent = Math.Min(options.MaxLostNodesPercent, FailoverOptions.MostLostNodesPercent);
+        return silent.Count * 100 > nodes.Count * percent
+            ? $"{silent.Count} of {nodes.Count} nodes look lost ({string.Join(", ", silent.Take(10))}), more than the {percent} % that are believed"
             : "";
     }
 
     private static NodeVerdict Assess(ObservedNode node, FailoverOptions options)
     {
-        var lost = FindLoss(node);
+        var lost = FindLoss(node, options);
         return new(node, lost, lost.Length > 0 ? FindExcuse(node, options) : "");
     }
 
-    private static string FindLoss(ObservedNode node) => node switch
+    private static string FindLoss(ObservedNode node, FailoverOptions options) => node switch
     {
         { Exists: false } => "its Node object was deleted",
         { OutOfService: true } => "an operator marked it out of service",
         { Ready: false } => "it is not ready",
+        { SiloLive: false, Lease: { Guarded: true } lease, Kubelet: { IsSilent: true } kubelet }
+            when options.FastDetection && lease.HasLapsed(options.LeaseMargin) =>
+            $"its silo is gone, its lease has lapsed and its kubelet is silent for {kubelet.Silence.TotalSeconds:0} s",
         _ => "",
     };
 
@@ -62,5 +71,6 @@ public static class NodeAssessment
             : "";
 
     private static bool IsSilent(ObservedNode node, FailoverOptions options) =>
-        (node.Exists && !node.Ready) || node.Lease?.HasLapsed(options.LeaseMargin) == true;
+        (node.Exists && !node.Ready) || node.Lease?.HasLapsed(options.LeaseMargin) == true
+        || (options.FastDetection && node is { Lease: not null } and ({ SiloLive: false } or { Lease.IsOverdue: true }));
 }

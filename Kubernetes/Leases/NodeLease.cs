@@ -25,6 +25,21 @@ public static class NodeLease
     /// </summary>
     public const string Guarded = "carina.storage.io/guarded";
 
+    /// <summary>
+    /// Annotation: who stops the writing, as seen just before the renewal: <c>silo</c>, or <c>process</c> (the guard process
+    /// too), with <c>watchdog</c> after a comma where the kernel's is armed.
+    /// </summary>
+    public const string Guard = "carina.storage.io/guard";
+
+    /// <summary>Values in <see cref="Guard"/>.</summary>
+    public const string GuardSilo = "silo";
+
+    /// <inheritdoc cref="GuardSilo"/>
+    public const string GuardProcess = "process";
+
+    /// <inheritdoc cref="GuardSilo"/>
+    public const string GuardWatchdog = "watchdog";
+
     /// <summary>Annotation: handles of volumes that the node has stopped writing to, separated by commas.</summary>
     public const string Fenced = "carina.storage.io/fenced";
 
@@ -51,11 +66,16 @@ public static class NodeLease
     }
 
     /// <summary>Handles in <see cref="Fenced"/>.</summary>
-    public static IReadOnlyList<string> FencedIn(V1Lease lease)
+    public static IReadOnlyList<string> FencedIn(V1Lease lease) => ListIn(lease, Fenced);
+
+    /// <summary>Whether <see cref="Guard"/> names the guard process.</summary>
+    public static bool HasGuardProcess(V1Lease lease) => ListIn(lease, Guard).Contains(GuardProcess);
+
+    private static string[] ListIn(V1Lease lease, string annotation)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        return lease.Metadata.Annotations?.TryGetValue(Fenced, out var fenced) == true
-            ? fenced.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        return lease.Metadata.Annotations?.TryGetValue(annotation, out var list) == true
+            ? list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             : [];
     }
 }

@@ -10,6 +10,7 @@ internal static class FailoverExtensions
     public static IServiceCollection AddFailover(this IServiceCollection services)
     {
         services.AddSingleton(NodeLeaseObserver.Create);
+        services.AddSingleton<KubeletObserver>();
         services.AddSingleton<PersistentVolumeHoming>();
         services.AddSingleton<VolumeRequests>();
         services.AddSingleton<ILogicVolumeObserver>(s => s.GetRequiredService<VolumeRequests>());

@@ -18,7 +18,11 @@ internal static class FailoverCoordinatorPace
 /// coordinator need not begin to.
 /// </summary>
 internal sealed partial class FailoverKeeper(
-    IGrainFactory grains, NodeLeaseObserver leases, TimeProvider time, ILogger<FailoverKeeper> logger) : BackgroundService
+    IGrainFactory grains,
+    NodeLeaseObserver leases,
+    KubeletObserver kubelets,
+    TimeProvider time,
+    ILogger<FailoverKeeper> logger) : BackgroundService
 {
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(5);
 
@@ -29,7 +33,8 @@ internal sealed partial class FailoverKeeper(
         {
             await Task.WhenAll(
                 TryAsync(token => grains.GetGrain<IFailoverCoordinatorGrain>(0).KeepRunningAsync(token).WaitAsync(token), stoppingToken),
-                TryAsync(leases.KeepWatchingAsync, stoppingToken));
+                TryAsync(leases.KeepWatchingAsync, stoppingToken),
+                TryAsync(kubelets.KeepWatchingAsync, stoppingToken));
         }
         while (await WaitAsync(timer, stoppingToken));
     }

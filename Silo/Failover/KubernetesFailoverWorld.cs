@@ -11,6 +11,7 @@ namespace Carina.Silo.Failover;
 internal sealed partial class KubernetesFailoverWorld(
     IKubernetes client,
     NodeLeaseObserver leases,
+    KubeletObserver kubelets,
     PersistentVolumeHoming homing,
     FailoverEvents events,
     VolumeRequests requests,
@@ -23,10 +24,12 @@ internal sealed partial class KubernetesFailoverWorld(
     public async Task<IReadOnlyList<ObservedNode>> ObserveAsync(CancellationToken cancellationToken)
     {
         var looking = leases.LookAsync(cancellationToken);
+        var listening = kubelets.LookAsync(cancellationToken);
         var nodes = await ListNodesAsync(cancellationToken).ConfigureAwait(false);
         var held = await looking.ConfigureAwait(false);
+        var heard = await listening.ConfigureAwait(false);
         var live = directory.LiveNodes;
-        var observed = nodes.Select(node => Observe(node, held, live)).ToList();
+        var observed = nodes.Select(node => Observe(node, held, heard, live)).ToList();
         observed.AddRange(held.Keys.Where(name => !nodes.Any(n => n.Metadata.Name == name)).Select(name => new ObservedNode
         {
             Name = name,
@@ -59,7 +62,10 @@ internal sealed partial class KubernetesFailoverWorld(
     }
 
     private static ObservedNode Observe(
-        V1Node node, IReadOnlyDictionary<string, ObservedLease> held, IReadOnlyCollection<string> live) => new()
+        V1Node node,
+        IReadOnlyDictionary<string, ObservedLease> held,
+        IReadOnlyDictionary<string, ObservedHeartbeat> heard,
+        IReadOnlyCollection<string> live) => new()
         {
             Name = node.Metadata.Name,
             Ready = node.Status?.Conditions?.FirstOrDefault(c => c.Type == "Ready")?.Status == "True",
@@ -69,6 +75,7 @@ internal sealed partial class KubernetesFailoverWorld(
             OutOfService = node.Spec?.Taints?.Any(t => t.Key == OutOfService) == true,
             SiloLive = live.Contains(node.Metadata.Name),
             Lease = held.GetValueOrDefault(node.Metadata.Name),
+            Kubelet = heard.GetValueOrDefault(node.Metadata.Name),
         };
 
     private static bool IsAnnotated(V1Node node, string key) =>

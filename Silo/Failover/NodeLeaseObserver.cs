@@ -7,24 +7,12 @@ using Orleans.Configuration;
 
 namespace Carina.Silo.Failover;
 
-/// <summary>
-/// How long the nodes' leases have not changed, by this process' own clock and with the API server answering all the
-/// time. Nobody's wall clock counts, and what was missed while the API server was silent is not held against a node.
-/// </summary>
+/// <summary>For how long the nodes' leases have not been renewed.</summary>
 internal sealed class NodeLeaseObserver(
     IKubernetes client, string ns, string clusterId, TimeProvider time) : IDisposable
 {
-    /// <summary>
-    /// Longest time between two answers of the API server that still counts as watching. A node gets back to it when it
-    /// can be reached again, and needs that long to renew.
-    /// </summary>
-    public static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(5);
-
-    private readonly Dictionary<string, Sight> _seen = new(StringComparer.Ordinal);
+    private readonly LeaseSights _sights = new(time);
     private readonly SemaphoreSlim _looking = new(1, 1);
-    private long? _lastAnswer;
-
-    private sealed record Sight(string Version, long Since, V1Lease Lease);
 
     /// <summary>The leases by node.</summary>
     /// <exception cref="Exception">The API server did not answer.</exception>
@@ -33,11 +21,11 @@ internal sealed class NodeLeaseObserver(
         await _looking.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            var asked = time.GetTimestamp();
             var answer = await client.CoordinationV1.ListNamespacedLeaseAsync(
                 ns, labelSelector: $"{NodeLease.Label}={clusterId}", cancellationToken: cancellationToken).ConfigureAwait(false);
-            Take(answer.Items);
-            var now = time.GetTimestamp();
-            return _seen.ToDictionary(s => s.Key, s => Describe(s.Value, now), StringComparer.Ordinal);
+            return _sights.Take(answer.Items.Select(Name).OfType<(string, V1Lease)>(), asked)
+                .ToDictionary(s => s.Key, s => Describe(s.Value.Lease, s.Value.Silence), StringComparer.Ordinal);
         }
         finally
         {
@@ -48,7 +36,7 @@ internal sealed class NodeLeaseObserver(
     /// <summary>Looks, unless somebody did a moment ago; for a process that only wants to be ready to take over.</summary>
     public async Task KeepWatchingAsync(CancellationToken cancellationToken)
     {
-        if (_lastAnswer is not { } last || time.GetElapsedTime(last) > FailoverCoordinatorPace.Watching)
+        if (_sights.Age is not { } age || age > FailoverCoordinatorPace.Watching)
         {
             await LookAsync(cancellationToken).ConfigureAwait(false);
         }
@@ -56,41 +44,17 @@ internal sealed class NodeLeaseObserver(
 
     public void Dispose() => _looking.Dispose();
 
-    private void Take(IList<V1Lease> leases)
+    private static (string Node, V1Lease Lease)? Name(V1Lease lease) =>
+        NodeLease.NodeOf(lease) is { } node ? (node, lease) : null;
+
+    private static ObservedLease Describe(V1Lease lease, TimeSpan silence) => new(
+        silence,
+        TimeSpan.FromSeconds(Math.Max(1, lease.Spec?.LeaseDurationSeconds ?? int.MaxValue)),
+        lease.Metadata.Annotations?.TryGetValue(NodeLease.Guarded, out var guarded) == true && guarded == "true",
+        NodeLease.FencedIn(lease))
     {
-        var now = time.GetTimestamp();
-        if (_lastAnswer is { } last && time.GetElapsedTime(last, now) > LongestGap)
-        {
-            _seen.Clear();
-        }
-
-        _lastAnswer = now;
-        var present = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var lease in leases)
-        {
-            if (NodeLease.NodeOf(lease) is not { } node)
-            {
-                continue;
-            }
-
-            present.Add(node);
-            var version = $"{lease.Metadata.Uid}/{lease.Spec?.HolderIdentity}/{lease.Spec?.RenewTime:O}";
-            _seen[node] = _seen.TryGetValue(node, out var before) && before.Version == version
-                ? before with { Lease = lease }
-                : new(version, now, lease);
-        }
-
-        foreach (var gone in _seen.Keys.Where(node => !present.Contains(node)).ToList())
-        {
-            _seen.Remove(gone);
-        }
-    }
-
-    private ObservedLease Describe(Sight sight, long now) => new(
-        time.GetElapsedTime(sight.Since, now),
-        TimeSpan.FromSeconds(Math.Max(1, sight.Lease.Spec?.LeaseDurationSeconds ?? int.MaxValue)),
-        sight.Lease.Metadata.Annotations?.TryGetValue(NodeLease.Guarded, out var guarded) == true && guarded == "true",
-        NodeLease.FencedIn(sight.Lease));
+        HasGuardProcess = NodeLease.HasGuardProcess(lease),
+    };
 
     public static NodeLeaseObserver Create(IServiceProvider services) => new(
         services.GetRequiredService<IKubernetes>(),

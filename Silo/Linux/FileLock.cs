@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Carina.Silo.Linux;
@@ -5,6 +6,7 @@ namespace Carina.Silo.Linux;
 /// <summary>A lock between processes (flock(2)); the kernel lets go of it when its holder ends, however it ends.</summary>
 internal sealed class FileLock : IDisposable
 {
+    private const int Shared = 1;
     private const int Exclusive = 2;
     private const int NonBlocking = 4;
     private const uint OwnerOnly = 0x180;
@@ -46,6 +48,15 @@ internal sealed class FileLock : IDisposable
         {
             file?.Dispose();
         }
+    }
+
+    /// <summary>Whether a process holds the lock now. Who tries to get it at this very moment may fail to.</summary>
+    /// <param name="path">The file that stands for it; nobody holds one that is not there.</param>
+    public static bool IsHeld(string path)
+    {
+        using var file = LinuxFile.TryOpen(null, path, OpenFlags.Read | OpenFlags.NoFollow, out _);
+        return file is not null && Libc.Flock(file, Shared | NonBlocking) != 0
+            && Marshal.GetLastPInvokeError() == Errno.EAGAIN;
     }
 
     public void Dispose() => _file.Dispose();

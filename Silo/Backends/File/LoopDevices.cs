@@ -123,10 +123,15 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
         if (result.ExitCode != 0 || Read(name) is not { } loop)
             throw Failed($"attach a loop device to {path}", result);
 
-        return IsAttachedTo(loop, file)
-            ? loop
-            : throw new StorageException(
+        if (!IsAttachedTo(loop, file))
+        {
+            throw new StorageException(
                 StorageErrorCode.Internal, $"losetup attached {loop.Path} to {loop.BackingPath} instead of {path}; detach it by hand.");
+        }
+
+        // Of what it was attached to before: a process that was killed in between has detached only.
+        MakeWritable(loop);
+        return loop;
     }
 
     /// <summary>Lets a loop device see its file's present size.</summary>
@@ -167,6 +172,11 @@ internal sealed class LoopDevices(ICommandRunner runner, TimeProvider clock)
         }
 
         // The kernel keeps that for whatever the device is attached to next.
+        MakeWritable(loop);
+    }
+
+    private static void MakeWritable(LoopDevice loop)
+    {
         if (BlockDeviceNode.IsReadOnly(loop.Path))
             BlockDeviceNode.SetReadOnly(loop.Path, readOnly: false);
     }

@@ -15,6 +15,7 @@ internal sealed partial class FenceGuard(
     ICutCheck check,
     ILeaseClock clock,
     IWatchdog watchdog,
+    GuardBeat beat,
     IOptions<GuardOptions> options,
     TimeProvider time,
     ILogger<FenceGuard> logger) : BackgroundService
@@ -43,6 +44,17 @@ internal sealed partial class FenceGuard(
     internal async Task<TimeSpan> LookAsync()
     {
         Read();
+        var pause = await ActAsync().ConfigureAwait(false);
+
+        // Who does not know what is promised keeps no word.
+        if (_problem.Length == 0)
+            await beat.BeatAsync().ConfigureAwait(false);
+
+        return pause;
+    }
+
+    private async Task<TimeSpan> ActAsync()
+    {
         if (!IsPromised)
         {
             (_isDone, _hasTold) = (true, false);

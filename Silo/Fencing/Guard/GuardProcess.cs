@@ -67,6 +67,8 @@ public static class GuardProcess
         services.AddSingleton<ILeaseClock, BootClock>();
         services.AddSingleton(new DeadlineFile(DeadlineFileOf(options)));
         services.AddSingleton(new GuardedFile(options.GuardFile));
+        services.AddSingleton(new GuardFiles(options.OwnRunDirectory));
+        services.AddSingleton<GuardBeat>();
         services.AddSingleton<IWatchdog>(provider =>
             provider.GetRequiredService<IOptions<GuardOptions>>().Value.Watchdog is { Length: > 0 } path ? new KernelWatchdog(path) : new NoWatchdog());
         services.AddHostedService<FenceGuard>();

@@ -5,6 +5,9 @@ namespace Carina.Silo.Fencing.Guard;
 /// <summary>What restarts the machine when it is not told in time that all is well.</summary>
 internal interface IWatchdog
 {
+    /// <summary>It restarts the machine when nobody says that all is well.</summary>
+    bool IsArmed { get; }
+
     /// <summary>All is well for now.</summary>
     void Pet();
 
@@ -15,6 +18,8 @@ internal interface IWatchdog
 /// <summary>Where there is none, or it is somebody else's.</summary>
 internal sealed class NoWatchdog : IWatchdog
 {
+    public bool IsArmed => false;
+
     public void Pet()
     {
     }
@@ -34,6 +39,8 @@ internal sealed class KernelWatchdog : IWatchdog, IDisposable
 
     /// <exception cref="IOException">There is none, or somebody else has it.</exception>
     public KernelWatchdog(string path) => _device = File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+
+    public bool IsArmed => !_device.IsClosed;
 
     public void Pet() => RandomAccess.Write(_device, [0], 0);
 

@@ -140,6 +140,12 @@ internal sealed class KubernetesNodeLeases(
             {
                 [NodeLease.Node] = renewal.NodeName,
                 [NodeLease.Guarded] = renewal.Guarded ? "true" : "false",
+                [NodeLease.Guard] = renewal.Guard switch
+                {
+                    LeaseGuard.Process => NodeLease.GuardProcess,
+                    LeaseGuard.ProcessAndWatchdog => $"{NodeLease.GuardProcess},{NodeLease.GuardWatchdog}",
+                    _ => NodeLease.GuardSilo,
+                },
                 [NodeLease.Fenced] = string.Join(',', renewal.Fenced),
             },
         },

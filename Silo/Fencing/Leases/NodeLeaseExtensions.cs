@@ -22,12 +22,14 @@ internal static class NodeLeaseExtensions
     /// <param name="services">Where to.</param>
     /// <param name="nodeName">The node.</param>
     /// <param name="file">Where guarded volumes are remembered.</param>
-    /// <param name="deadlineFile">Where the guard process looks for the deadline.</param>
+    /// <param name="deadlineFile">Where the guard process looks for the deadline; beside it it shows that it lives.</param>
     public static IServiceCollection AddNodeLeaseKeeper(
         this IServiceCollection services, string nodeName, string file, string deadlineFile)
     {
         services.AddSingleton(_ => new DeadlineFile(deadlineFile));
         services.AddSingleton<DeadlineWitness>();
+        services.AddSingleton(_ => new GuardFiles(Path.GetDirectoryName(deadlineFile)!));
+        services.AddSingleton<GuardSight>();
         services.AddSingleton(_ => new GuardedVolumes(file));
         services.AddKeyedResourceCache(PodOptIn.OwnPods, provider => ResourceSources.Pods(
             provider.GetRequiredService<IKubernetes>(), PodOptIn.SelectorOf(nodeName)));

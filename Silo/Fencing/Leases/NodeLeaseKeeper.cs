@@ -25,7 +25,8 @@ internal sealed partial class NodeLeaseKeeper(
     IOptions<NodeLeaseOptions> options,
     TimeProvider time,
     ILogger<NodeLeaseKeeper> logger,
-    DeadlineWitness witness) : BackgroundService
+    DeadlineWitness witness,
+    GuardSight guard) : BackgroundService
 {
     private static readonly TimeSpan _microsecond = TimeSpan.FromMicroseconds(1);
     private static readonly TimeSpan _idleWatch = TimeSpan.FromSeconds(1);
@@ -293,6 +294,7 @@ internal sealed partial class NodeLeaseKeeper(
             RenewedAt = _lastTime,
             Duration = isGuarded ? Options.Duration : Options.IdleDuration,
             Guarded = isGuarded,
+            Guard = guard.Look(),
             Fenced = [.. fenced.Confirmed.Select(volume => volume.VolumeId).Order(StringComparer.Ordinal)],
         };
     }

@@ -73,6 +73,8 @@ public sealed class CreateVolumeRefusalTests(CsiTestHost host) : IClassFixture<C
             "carina.storage.io/exclusively-raw-disk", "true", "exclusively-raw-disk", "not yet supported by this release"),
         ["a switch that is neither"] = Parameter(
             "carina.storage.io/allow-pod-migration-if-node-notready", "maybe", "\"maybe\""),
+        ["a hand-over that nobody knows"] = Parameter(
+            "carina.storage.io/failover-hand-over", "Lapsed", "\"Lapsed\"", "fenced, guarded, lapsed"),
         ["unknown mutable parameter"] = Mutable("XXX_FakeKey", "1", "XXX_FakeKey", ReadAhead),
         ["negative read-ahead"] = Mutable(ReadAhead, "-1", ReadAhead, "131072"),
         ["huge read-ahead"] = Mutable(ReadAhead, "131073", ReadAhead),

@@ -41,6 +41,8 @@ public sealed class RoleTests(ChartFixture fixture)
         { Controller, "get list watch create update patch", "nodestorageresources.carina.storage.io", Cluster },
         { Controller, "get list watch create update", "orleansmemberships.carina.storage.io", Home },
         { Controller, "get list watch create update patch delete", "leases.coordination.k8s.io", Home },
+        // Heartbeats of kubelets, for fast detection.
+        { Controller, "list", "leases.coordination.k8s.io", "kube-node-lease" },
         // csi-provisioner and csi-resizer.
         { Controller, "get list watch create patch delete", "persistentvolumes", Cluster },
         { Controller, "get list watch update patch", "persistentvolumeclaims", Elsewhere },
@@ -110,6 +112,7 @@ public sealed class RoleTests(ChartFixture fixture)
         { Controller, "list watch update delete", "statefulsets.apps", Elsewhere },
         { Controller, "update patch delete", "deployments.apps", Home },
         { Controller, "get list watch update patch delete create", "leases.coordination.k8s.io", Elsewhere },
+        { Controller, "get watch update patch delete create", "leases.coordination.k8s.io", "kube-node-lease" },
         { Controller, "get update patch", "mutatingwebhookconfigurations.admissionregistration.k8s.io:another", Cluster },
         { Controller, "create delete", "mutatingwebhookconfigurations.admissionregistration.k8s.io", Cluster },
         { Controller, "get update patch", "validatingwebhookconfigurations.admissionregistration.k8s.io", Cluster },

@@ -1,6 +1,7 @@
 using Carina.E2E.Tests.Clusters;
 using Carina.Harness;
 using Carina.Harness.Cluster;
+using Carina.Harness.Kubernetes;
 using Carina.Harness.Policies;
 using Carina.Harness.Sidecars;
 

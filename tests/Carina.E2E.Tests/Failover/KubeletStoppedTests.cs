@@ -6,20 +6,18 @@ using k8s.Models;
 namespace Carina.E2E.Tests.Failover;
 
 /// <summary>The experiment: the kubelet of the node ends, the machine and its silo live on.</summary>
-public sealed class KubeletStoppedTests(FailoverCluster cluster) : IClassFixture<FailoverCluster>
+[Collection(FailoverCollection.Name)]
+public sealed class KubeletStoppedTests(FailoverCluster cluster)
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task An_annotated_pod_comes_back_on_another_node_with_the_same_claim_and_no_other_pod_is_touched()
     {
-        var moving = await cluster.RunStatefulSetAsync(
-            "moving", "node-1", new Dictionary<string, string> { [CarinaNames.AllowMigration] = "true" });
-        var staying = await cluster.RunStatefulSetAsync("staying", "node-1", new Dictionary<string, string>());
-        var refusing = await cluster.RunStatefulSetAsync(
+        var (moving, before) = await cluster.RunAsync("moving", "node-1");
+        var (staying, stayed) = await cluster.RunAsync("staying", "node-1", new Dictionary<string, string>());
+        var (refusing, _) = await cluster.RunAsync(
             "refusing", "node-1", new Dictionary<string, string> { [CarinaNames.AllowMigration] = "false" });
-        var before = await cluster.WaitUntilRunningAsync("moving", _ => true);
-        var stayed = await cluster.WaitUntilRunningAsync("staying", _ => true);
         var claim = await ReadClaimAsync("moving");
         await File.WriteAllTextAsync(cluster.FileOf(before, moving, "old"), "data", Stop);
 

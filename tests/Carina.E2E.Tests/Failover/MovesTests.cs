@@ -9,7 +9,8 @@ using k8s.Models;
 namespace Carina.E2E.Tests.Failover;
 
 /// <summary>What a volume holds goes with it, comes back, or is thrown away: as somebody asks for.</summary>
-public sealed class MovesTests(FailoverCluster cluster) : IClassFixture<FailoverCluster>
+[Collection(FailoverCollection.Name)]
+public sealed class MovesTests(FailoverCluster cluster)
 {
     private static readonly Dictionary<string, string> _optedIn = new() { [CarinaNames.AllowMigration] = "true" };
 
@@ -18,8 +19,7 @@ public sealed class MovesTests(FailoverCluster cluster) : IClassFixture<Failover
     [Fact]
     public async Task What_was_left_behind_is_put_aside_restored_and_discarded()
     {
-        var volume = await cluster.RunStatefulSetAsync("returning", "node-1", _optedIn);
-        var first = await cluster.WaitUntilRunningAsync("returning", _ => true);
+        var (volume, first) = await cluster.RunAsync("returning", "node-1", _optedIn);
         var written = await WriteAsync(first, volume);
         var free = await AllocatedAsync("node-1");
 
@@ -58,8 +58,7 @@ public sealed class MovesTests(FailoverCluster cluster) : IClassFixture<Failover
     [Fact]
     public async Task A_volume_is_moved_with_what_it_holds_whether_its_pod_opted_in_or_not()
     {
-        var volume = await cluster.RunStatefulSetAsync("moved", "node-2", new Dictionary<string, string>());
-        var before = await cluster.WaitUntilRunningAsync("moved", _ => true);
+        var (volume, before) = await cluster.RunAsync("moved", "node-2", new Dictionary<string, string>());
         var written = await WriteAsync(before, volume);
         await cluster.AnnotateAsync(volume, FailoverNames.MoveTo, "node-3");
         var after = await cluster.WaitUntilRunningAsync("moved", p => p.Metadata.Uid != before.Metadata.Uid && p.Spec.NodeName == "node-3", Limit);
@@ -73,9 +72,7 @@ public sealed class MovesTests(FailoverCluster cluster) : IClassFixture<Failover
     [Fact]
     public async Task A_class_or_pod_that_asks_for_it_keeps_the_data_when_only_the_kubelet_is_lost()
     {
-        var volume = await cluster.RunStatefulSetAsync(
-            "kept", "node-3", new Dictionary<string, string>(_optedIn) { [FailoverDataPolicy.Key] = "copy" });
-        var before = await cluster.WaitUntilRunningAsync("kept", _ => true);
+        var (volume, before) = await cluster.RunAsync("kept", "node-3", new Dictionary<string, string>(_optedIn) { [FailoverDataPolicy.Key] = "copy" });
         var written = await WriteAsync(before, volume);
         await cluster.StopKubeletAsync("node-3");
         var after = await cluster.WaitUntilRunningAsync("kept", p => p.Metadata.Uid != before.Metadata.Uid, Limit);
@@ -87,8 +84,7 @@ public sealed class MovesTests(FailoverCluster cluster) : IClassFixture<Failover
     [Fact]
     public async Task A_node_is_evacuated_and_a_deleted_volume_takes_its_copies_with_it()
     {
-        var volume = await cluster.RunStatefulSetAsync("evacuated", "node-2", new Dictionary<string, string>());
-        var before = await cluster.WaitUntilRunningAsync("evacuated", _ => true);
+        var (volume, before) = await cluster.RunAsync("evacuated", "node-2", new Dictionary<string, string>());
         var written = await WriteAsync(before, volume);
         await cluster.Truth.Plane.KubectlAsync("annotate", "node", "node-2", FailoverNames.Evacuate + "=true");
         var after = await cluster.WaitUntilRunningAsync("evacuated", p => p.Metadata.Uid != before.Metadata.Uid && p.Spec.NodeName != "node-2", Limit);

@@ -4,43 +4,56 @@ using k8s;
 namespace Carina.E2E.Tests.Failover;
 
 /// <summary>The node is gone all at once, and its silo with it: nobody is there to say that it has stopped writing.</summary>
-public sealed class PowerCutTests(FailoverCluster cluster) : IClassFixture<FailoverCluster>
+[Collection(FailoverCollection.Name)]
+public sealed class PowerCutTests(FailoverCluster cluster)
 {
+    private const string Node = FailoverCluster.CabledNode;
+
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_guarded_volume_is_handed_over_when_the_lease_has_lapsed_and_not_before()
+    public async Task A_guarded_volume_is_handed_over_when_the_lease_has_lapsed_and_not_before_also_when_the_coordinator_dies_meanwhile()
     {
-        var volume = await cluster.RunStatefulSetAsync(
-            "guarded", "node-2", new Dictionary<string, string> { ["carina.io/rebuild-node-notready"] = "true" });
-        var before = await cluster.WaitUntilRunningAsync("guarded", _ => true);
-        Assert.Equal("node-2", await ReadAsync(volume.Name, "{.spec.guard.nodeName}"));
-        var lease = await cluster.Api.CoordinationV1.ReadNamespacedLeaseAsync("carina-node-node-2", "kube-system", cancellationToken: Stop);
-        Assert.Equal("true", lease.Metadata.Annotations["carina.storage.io/guarded"]);
+        var (volume, before) = await cluster.RunAsync(
+            "guarded", Node, new Dictionary<string, string> { ["carina.io/rebuild-node-notready"] = "true" });
+        Assert.Equal(Node, await cluster.ReadAsync(volume, "{.spec.guard.nodeName}"));
+        var annotations = (await ReadLeaseAsync()).Metadata.Annotations;
+        Assert.Equal("true", annotations["carina.storage.io/guarded"]);
+        Assert.Equal("process", annotations["carina.storage.io/guard"]);
 
-        await cluster.Cluster.Node("node-2").KillAsync(Stop);
-        await cluster.StopKubeletAsync("node-2");
-        var after = await cluster.WaitUntilRunningAsync(
-            "guarded", p => p.Metadata.Uid != before.Metadata.Uid, TimeSpan.FromMinutes(2));
+        await cluster.CutPowerAsync();
+        await cluster.StopKubeletAsync(Node);
+        await Eventually.ReadAsync("the move to wait", () => cluster.ReadAsync(volume, "{.spec.move.phase}"), p => p == "Fencing", Stop);
+        var coordinator = cluster.FindCoordinator();
+        await coordinator.KillAsync(Stop);
+        await cluster.WaitUntilMovedAsync(before, TimeSpan.FromMinutes(2));
 
-        Assert.NotEqual("node-2", after.Spec.NodeName);
-        var history = await Eventually.ReadAsync(
-            "the move to be over",
-            () => ReadAsync(volume.Name, "{.spec.move.phase}|{.spec.history[*].what}"),
-            text => text.StartsWith('|'),
-            Stop);
-        Assert.Contains("its lease has lapsed", history, StringComparison.Ordinal);
+        Assert.Contains("its lease has lapsed", await cluster.WaitUntilSettledAsync(volume), StringComparison.Ordinal);
 
         // The last renewal and the successor's volume are at least as far apart as the lease lasts.
-        var last = (await cluster.Api.CoordinationV1.ReadNamespacedLeaseAsync(
-            "carina-node-node-2", "kube-system", cancellationToken: Stop)).Spec;
+        var last = (await ReadLeaseAsync()).Spec;
         var fenced = DateTime.Parse(
-            (await ReadAsync(volume.Name, "{.spec.history[1].at}")).Trim(),
+            (await cluster.ReadAsync(volume, "{.spec.history[1].at}")).Trim(),
             System.Globalization.CultureInfo.InvariantCulture,
             System.Globalization.DateTimeStyles.AdjustToUniversal);
         Assert.True(fenced - last.RenewTime >= TimeSpan.FromSeconds(last.LeaseDurationSeconds!.Value), $"{fenced:O} after {last.RenewTime:O}");
+
+        coordinator.Start();
+        await cluster.ReviveAsync();
     }
 
-    private Task<string> ReadAsync(string volume, string path) =>
-        cluster.Truth.Plane.KubectlAsync("get", "lv", volume, "--output", "jsonpath=" + path);
+    [Fact]
+    public async Task With_fast_detection_nobody_waits_for_Kubernetes_to_notice()
+    {
+        var (volume, before) = await cluster.RunAsync("fast", Node);
+        await cluster.CutPowerAsync();
+        await cluster.WaitUntilMovedAsync(before);
+        var node = await cluster.Api.CoreV1.ReadNodeAsync(Node, cancellationToken: Stop);
+        Assert.Equal("True", node.Status.Conditions.Single(c => c.Type == "Ready").Status);
+        Assert.Contains("its lease has lapsed", await cluster.WaitUntilSettledAsync(volume), StringComparison.Ordinal);
+        await cluster.ReviveAsync();
+    }
+
+    private Task<k8s.Models.V1Lease> ReadLeaseAsync() =>
+        cluster.Api.CoordinationV1.ReadNamespacedLeaseAsync("carina-node-" + Node, "kube-system", cancellationToken: Stop);
 }

@@ -21,8 +21,10 @@ public sealed class FailoverOptionsTests
             MaxLostNodesPercent = 20,
             Cooldown = TimeSpan.FromMinutes(10),
             SkipCordonedNodes = false,
+            FastDetection = true,
+            HandOver = HandOver.Guarded,
         },
-        Parse("""{"failover": {"enabled": false, "dryRun": true, "maxLostNodesPercent": 20, "cooldownSeconds": 600, "skipCordonedNodes": false}}"""));
+        Parse("""{"failover": {"enabled": false, "dryRun": true, "maxLostNodesPercent": 20, "cooldownSeconds": 600, "skipCordonedNodes": false, "fastDetection": true, "handOver": "guarded"}}"""));
 
     [Theory]
     [InlineData("""{"failover": true}""", "failover")]
@@ -31,11 +33,27 @@ public sealed class FailoverOptionsTests
     [InlineData("""{"failover": {"maxLostNodesPercent": -1}}""", "failover.maxLostNodesPercent")]
     [InlineData("""{"failover": {"cooldownSeconds": 1.5}}""", "failover.cooldownSeconds")]
     [InlineData("""{"failover": {"cooldownSeconds": "60"}}""", "failover.cooldownSeconds")]
+    [InlineData("""{"failover": {"handOver": "Lapsed"}}""", "failover.handOver")]
+    [InlineData("""{"failover": {"handOver": ["lapsed"]}}""", "failover.handOver")]
     public void Nonsense_is_refused_by_the_field_s_name(string text, string field)
     {
         var result = CarinaConfigParser.Parse(text);
         Assert.Null(result.Config);
         Assert.Contains(result.Errors, e => e.ToString().Contains(field, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("", HandOver.Guarded)]
+    [InlineData(" ", HandOver.Guarded)]
+    [InlineData("fenced", HandOver.Fenced)]
+    [InlineData("lapsed", HandOver.Lapsed)]
+    [InlineData(" lapsed ", HandOver.Lapsed)]
+    [InlineData("of a later version", HandOver.Fenced)]
+    public void A_volume_s_own_hand_over_goes_before_the_cluster_s(string own, HandOver expected)
+    {
+        var options = new FailoverOptions { HandOver = HandOver.Guarded };
+        Assert.Equal(expected, HandOverPolicy.Of(new Dictionary<string, string> { [CarinaNames.HandOver] = own }, options));
+        Assert.Equal(HandOver.Guarded, HandOverPolicy.Of(new Dictionary<string, string>(), options));
     }
 
     private static FailoverOptions Parse(string text)

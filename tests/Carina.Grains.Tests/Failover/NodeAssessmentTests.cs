@@ -1,4 +1,5 @@
 using Carina.Grains.Failover;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Carina.Grains.Tests.Failover;
 
@@ -6,7 +7,10 @@ public sealed class NodeAssessmentTests
 {
     private static readonly ObservedLease _fresh = new(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(15), Guarded: true, []);
     private static readonly ObservedLease _lapsed = _fresh with { Silence = TimeSpan.FromSeconds(16) };
+    private static readonly ObservedHeartbeat _heard = new(TimeSpan.FromSeconds(14), TimeSpan.FromSeconds(10));
+    private static readonly ObservedHeartbeat _silent = _heard with { Silence = TimeSpan.FromSeconds(15) };
     private static readonly FailoverOptions _options = new();
+    private static readonly FailoverOptions _fast = new() { FastDetection = true };
 
     [Fact]
     public void A_node_is_lost_when_Kubernetes_or_an_operator_says_so_and_not_for_a_silent_lease()
@@ -16,6 +20,61 @@ public sealed class NodeAssessmentTests
         Assert.True(Assess(Node() with { Ready = false }).IsLost);
         Assert.True(Assess(Node() with { Exists = false, Ready = false }).IsLost);
         Assert.True(Assess(Node() with { OutOfService = true }).IsLost);
+    }
+
+    [Fact]
+    public void With_fast_detection_a_node_is_lost_when_silo_lease_and_kubelet_are_all_silent_and_not_for_any_two_of_them()
+    {
+        var gone = Node() with { SiloLive = false, Lease = _lapsed, Kubelet = _silent };
+        Assert.True(AssessFast(gone).IsLost);
+        Assert.False(Assess(gone).IsLost);
+
+        Assert.False(AssessFast(gone with { SiloLive = true }).IsLost);
+        Assert.False(AssessFast(gone with { Lease = _fresh }).IsLost);
+        Assert.False(AssessFast(gone with { Lease = _lapsed with { Guarded = false } }).IsLost);
+        Assert.False(AssessFast(gone with { Lease = null }).IsLost);
+        Assert.False(AssessFast(gone with { Kubelet = _heard }).IsLost);
+        Assert.False(AssessFast(gone with { Kubelet = null }).IsLost);
+        Assert.NotEmpty(AssessFast(gone with { InMaintenance = true }).Spared);
+    }
+
+    [Fact]
+    public void Who_acts_on_the_first_lapse_counts_those_that_are_about_to()
+    {
+        var first = Node() with { SiloLive = false, Lease = _lapsed, Kubelet = _silent };
+        var overdue = Node() with { Lease = _fresh with { Silence = TimeSpan.FromSeconds(7) } };
+        var gone = Node() with { SiloLive = false };
+        Assert.Empty(NodeAssessment.FindStorm([first, overdue, Node()], _options));
+        Assert.Empty(NodeAssessment.FindStorm([first, Node(), Node()], _fast));
+        Assert.NotEmpty(NodeAssessment.FindStorm([first, overdue, Node()], _fast));
+        Assert.NotEmpty(NodeAssessment.FindStorm([first, gone, Node()], _fast));
+
+        // Without the driver there is no silo that could be missed.
+        Assert.Empty(NodeAssessment.FindStorm([first, Node(), gone with { Lease = null }, gone with { Lease = null }], _fast));
+    }
+
+    [Fact]
+    public void Nodes_without_a_lease_do_not_outvote_those_that_rely_on_the_brake()
+    {
+        var silent = Node() with { Lease = _lapsed };
+        var stranger = Node() with { Lease = null };
+        Assert.NotEmpty(NodeAssessment.FindStorm([silent, silent, Node(), stranger, stranger, stranger], _options));
+        Assert.Empty(NodeAssessment.FindStorm([silent, Node(), Node(), stranger, stranger, stranger], _options));
+    }
+
+    [Fact]
+    public void A_storm_counts_for_a_while_after_it_has_ended()
+    {
+        var time = new FakeTimeProvider();
+        var brake = new StormBrake(time);
+        ObservedNode[] calm = [Node(), Node(), Node()];
+        ObservedNode[] storm = [Node() with { Ready = false }, Node() with { Ready = false }, Node()];
+        Assert.Empty(brake.Find(calm, _options));
+        Assert.NotEmpty(brake.Find(storm, _options));
+        time.Advance(StormBrake.Memory - TimeSpan.FromSeconds(1));
+        Assert.NotEmpty(brake.Find(calm, _options));
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Empty(brake.Find(calm, _options));
     }
 
     [Fact]
@@ -57,6 +116,8 @@ public sealed class NodeAssessmentTests
     }
 
     private static ObservedNode Node() => new() { Name = "node", Lease = _fresh };
+
+    private static NodeVerdict AssessFast(ObservedNode node) => NodeAssessment.Assess([node], _fast)[0];
 
     private static NodeVerdict Assess(ObservedNode node) => NodeAssessment.Assess([node], _options)[0];
 }

@@ -28,7 +28,7 @@ public class ClusterMember(string name, string directory, MemberLaunch launch) :
             throw new HarnessException($"{name} runs already.");
         }
 
-        Process = SiloProcess.Start(name, launch.Assembly, launch.Arguments, launch.Environment, launch.LogPath);
+        Process = SiloProcess.Start(name, launch.Assembly, launch.Arguments, launch.Environment, launch.LogPath, launch.Under);
     }
 
     /// <summary>kill -9.</summary>
@@ -81,4 +81,8 @@ public sealed record MemberLaunch(
     IReadOnlyList<string> Arguments,
     IReadOnlyDictionary<string, string> Environment,
     string SocketPath,
-    string LogPath);
+    string LogPath)
+{
+    /// <summary>A program, with its arguments, that runs the process in an environment of its own.</summary>
+    public IReadOnlyList<string> Under { get; init; } = [];
+}

@@ -37,6 +37,20 @@ public sealed record ClusterOptions
     /// <summary>The Kubernetes API as store; null means the embedded state file.</summary>
     public KubernetesStore? Kubernetes { get; init; }
 
+    /// <summary>A node that can be cut off from the others; null leaves all on loopback.</summary>
+    public NodeCable? Cable { get; init; }
+
+    /// <summary>Controllers beside the first.</summary>
+    public int MoreControllers { get; init; }
+
+    /// <summary>Fields of <c>failover</c> in <c>config.json</c>, as JSON.</summary>
+    public string Failover { get; init; } = "{}";
+
+    /// <summary>
+    /// Value of <c>--probe-timeout</c>. All members share two cores, or one, with whatever else runs: a slow one is not dead.
+    /// </summary>
+    public TimeSpan ProbeTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How long all processes may take until they are ready and their pools are discovered.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(3);
 

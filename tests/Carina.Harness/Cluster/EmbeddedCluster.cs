@@ -34,7 +34,10 @@ public sealed class EmbeddedCluster : IAsyncDisposable
 
     public IReadOnlyList<ClusterNode> Nodes => _nodes;
 
-    public IEnumerable<ClusterMember> Members => Controller is null ? [] : [Controller, .. _nodes];
+    /// <summary>All controllers, the first one first.</summary>
+    public IReadOnlyList<ClusterMember> Controllers { get; private set; } = [];
+
+    public IEnumerable<ClusterMember> Members => [.. Controllers, .. _nodes];
 
     public ProvisionerSim Provisioner { get; private set; } = null!;
 
@@ -107,6 +110,18 @@ public sealed class EmbeddedCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Changes the fields of <c>failover</c>, as JSON, in every controller's <c>config.json</c>; they read it when it changes.</summary>
+    public async Task SetFailoverAsync(string failover, CancellationToken cancellationToken)
+    {
+        var text = new MemberFiles(Options, Directory).ToConfig(null, failover);
+        foreach (var controller in Controllers)
+        {
+            var path = Path.Combine(controller.Directory, "config.json");
+            await File.WriteAllTextAsync(path + ".new", text, cancellationToken);
+            File.Move(path + ".new", path, overwrite: true);
+        }
+    }
+
     /// <summary>Starts a node again and waits until the cluster has it back.</summary>
     public async Task RestartAsync(ClusterMember member, CancellationToken cancellationToken)
     {
@@ -160,20 +175,21 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     {
         System.IO.Directory.CreateDirectory(LogDirectory);
         var files = new MemberFiles(Options, Directory);
-        var ports = FreePorts.Find(Options.Nodes.Count + 1);
+        var ports = new Queue<int>(FreePorts.Find(Options.Nodes.Count + 1 + Options.MoreControllers));
         Controller = Member("controller");
+        Controllers = [Controller, .. Enumerable.Range(2, Options.MoreControllers).Select(i => Member($"controller-{i}"))];
         Provisioner = new(Controller.Csi);
         Resizer = new(Controller.Csi);
-        foreach (var (i, spec) in Options.Nodes.Index())
+        foreach (var spec in Options.Nodes)
         {
             var own = System.IO.Directory.CreateDirectory(Path.Combine(Directory, spec.Name)).FullName;
             var storage = await Options.Policy.PrepareAsync(own, spec.DiskBytes, cancellationToken);
             _storages.Add(storage);
-            _nodes.Add(new(spec.Name, own, files.Write("node", spec.Name, ports[i], storage), storage));
+            _nodes.Add(new(spec.Name, own, files.Write("node", spec.Name, ports.Dequeue(), storage), storage));
         }
 
         ClusterMember Member(string name) =>
-            new(name, Path.Combine(Directory, name), files.Write("controller", name, ports[^1], null));
+            new(name, Path.Combine(Directory, name), files.Write("controller", name, ports.Dequeue(), null));
     }
 
     private static string TailOf(ClusterMember member, int lines)

@@ -6,10 +6,13 @@ namespace Carina.Harness.Cluster;
 /// <param name="Namespace">Where the driver keeps its own objects.</param>
 public sealed record KubernetesStore(string ControllerKubeconfig, string NodeKubeconfig, string Namespace)
 {
-    internal IReadOnlyList<string> Arguments(string role) =>
+    /// <summary>Nodes that have a kubeconfig of their own, since they find the API server elsewhere.</summary>
+    public IReadOnlyDictionary<string, string> OwnKubeconfigs { get; init; } = new Dictionary<string, string>();
+
+    internal IReadOnlyList<string> Arguments(string role, string name) =>
     [
         "--store", "kubernetes",
-        "--kubeconfig", role == "controller" ? ControllerKubeconfig : NodeKubeconfig,
+        "--kubeconfig", OwnKubeconfigs.GetValueOrDefault(name) ?? (role == "controller" ? ControllerKubeconfig : NodeKubeconfig),
         "--namespace", Namespace,
     ];
 }

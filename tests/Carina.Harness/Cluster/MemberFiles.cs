@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using Carina.Harness.Policies;
 
@@ -24,20 +25,22 @@ internal sealed class MemberFiles(ClusterOptions options, string directory)
         var socket = Path.Combine(own, "csi.sock");
         var kubelet = ClusterNode.KubeletRoot(own);
         Directory.CreateDirectory(kubelet);
-        File.WriteAllText(config, ToConfig(storage));
+        File.WriteAllText(config, ToConfig(storage, options.Failover));
+        var cabled = options.Cable?.NodeName == name;
+        var address = (cabled ? options.Cable?.Node : options.Cable?.Peers) ?? IPAddress.Loopback;
         return new(
             options.SiloAssembly,
             [
                 "--role", role,
                 "--node-name", name,
-                .. options.Kubernetes?.Arguments(role) ?? ["--state-file", StateFile],
+                .. options.Kubernetes?.Arguments(role, name) ?? ["--state-file", StateFile],
                 "--cluster-id", Path.GetFileName(directory),
+                "--address", address.ToString(),
                 "--port", port.ToString(CultureInfo.InvariantCulture),
                 "--csi-socket", socket,
                 "--config", config,
                 "--path-roots", string.Join(':', [kubelet, .. options.MorePathRoots]),
-                // All members share two cores, or one, with whatever else runs: a slow one is not dead.
-                "--probe-timeout", "00:00:05",
+                "--probe-timeout", options.ProbeTimeout.ToString("c", CultureInfo.InvariantCulture),
                 "--state-directory", own,
                 "--run-directory", ClusterNode.RunDirectory(own),
                 "--max-volumes", options.MaxVolumesPerNode.ToString(CultureInfo.InvariantCulture),
@@ -54,15 +57,20 @@ internal sealed class MemberFiles(ClusterOptions options, string directory)
                 ["Logging__Console__FormatterOptions__TimestampFormat"] = "HH:mm:ss.fff ",
             },
             socket,
-            Path.Combine(LogDirectory(directory), name + ".log"));
+            Path.Combine(LogDirectory(directory), name + ".log"))
+        {
+            Under = cabled ? options.Cable!.Under : [],
+        };
     }
 
-    private string ToConfig(NodeStorage? storage) => JsonSerializer.Serialize(
+    /// <summary>Content of <c>config.json</c>.</summary>
+    public string ToConfig(NodeStorage? storage, string failover) => JsonSerializer.Serialize(
         new Dictionary<string, object>
         {
             ["diskSelector"] = storage is null ? Array.Empty<object>() : [ToGroup(storage)],
             ["diskScanInterval"] = "300",
             ["schedulerStrategy"] = options.Strategy,
+            ["failover"] = JsonDocument.Parse(failover).RootElement,
         },
         _indented);
 

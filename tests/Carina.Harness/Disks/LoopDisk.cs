@@ -25,8 +25,9 @@ public sealed class LoopDisk
             RandomAccess.SetLength(handle, bytes);
         }
 
-        var device = await Command.RunAsync("losetup", ["--find", "--show", imagePath], cancellationToken);
-        return new(imagePath, device.Trim());
+        var device = (await Command.RunAsync("losetup", ["--find", "--show", imagePath], cancellationToken)).Trim();
+        await SetWritableAsync(device, cancellationToken);
+        return new(imagePath, device);
     }
 
     /// <summary>Loop devices of this kernel with their backing files; those whose file was deleted included.</summary>
@@ -74,7 +75,13 @@ public sealed class LoopDisk
 
             await Task.Delay(20, cancellationToken);
         }
+
+        await SetWritableAsync(device, cancellationToken);
     }
+
+    // A volume that was cut off leaves its device read-only, which the kernel keeps for the next file.
+    private static Task<string> SetWritableAsync(string device, CancellationToken cancellationToken) =>
+        Command.RunAsync("blockdev", ["--setrw", device], cancellationToken);
 
     private static string? BackingFile(string name)
     {

@@ -1,3 +1,4 @@
+using System.Net;
 using Carina.Harness.Cluster;
 using Carina.Harness.Leftovers;
 using Carina.Harness.Processes;
@@ -93,10 +94,11 @@ public sealed class ControlPlane : IAsyncDisposable
     }
 
     /// <summary>
-    /// Path of a new kubeconfig that acts as an existing service account, with a token of the kind that pods get.
+    /// Path of a new kubeconfig that acts as an existing service account, with a token of the kind that pods get. It leads
+    /// to <paramref name="address"/> where that is given (<see cref="ControlPlaneOptions.MoreAddresses"/>).
     /// </summary>
     public async Task<string> ServiceAccountKubeconfigAsync(
-        string @namespace, string name, CancellationToken cancellationToken)
+        string @namespace, string name, CancellationToken cancellationToken, IPAddress? address = null)
     {
         var answer = await Admin.CoreV1.CreateNamespacedServiceAccountTokenAsync(
             new() { Spec = new() { Audiences = [], ExpirationSeconds = TokenSeconds } },
@@ -105,7 +107,8 @@ public sealed class ControlPlane : IAsyncDisposable
             cancellationToken: cancellationToken);
         var path = Path.Combine(
             Directory, "kubeconfigs", $"{@namespace}.{name}.{Path.GetRandomFileName()[..6]}");
-        KubeconfigFile.Write(path, ApiServer, Keys.AuthorityPem, name, answer.Status.Token);
+        var server = address is null ? ApiServer : new UriBuilder(ApiServer) { Host = address.ToString() }.Uri;
+        KubeconfigFile.Write(path, server, Keys.AuthorityPem, name, answer.Status.Token);
         return path;
     }
 

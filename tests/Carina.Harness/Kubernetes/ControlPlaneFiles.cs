@@ -31,7 +31,7 @@ internal sealed class ControlPlaneFiles
         (_etcd, _etcdPeer) = ($"http://127.0.0.1:{ports[0]}", $"http://127.0.0.1:{ports[1]}");
         (_apiServerPort, _controllerManagerPort) = (ports[2], ports[3]);
         (_schedulerPort, _schedulerPlainPort) = (ports[4], ports[5]);
-        Keys = new(Path.Combine(directory, "keys"));
+        Keys = new(Path.Combine(directory, "keys"), options.MoreAddresses);
         Users =
         [
             new(KubernetesUser.AdminName, KubernetesUser.Masters),
@@ -93,7 +93,7 @@ internal sealed class ControlPlaneFiles
         new Uri(ApiServer, "readyz").AbsoluteUri,
         [
             $"--etcd-servers={_etcd}",
-            "--bind-address=127.0.0.1",
+            $"--bind-address={(_options.MoreAddresses.Count > 0 ? "0.0.0.0" : "127.0.0.1")}",
             "--advertise-address=127.0.0.1",
             // Endpoints must not be on loopback.
             "--endpoint-reconciler-type=none",

@@ -14,7 +14,7 @@ public sealed class ControlPlaneKeys
     private static readonly Oid _serverAuthentication = new("1.3.6.1.5.5.7.3.1");
     private readonly string _directory;
 
-    internal ControlPlaneKeys(string directory)
+    internal ControlPlaneKeys(string directory, IReadOnlyList<IPAddress> addresses)
     {
         _directory = System.IO.Directory.CreateDirectory(directory).FullName;
         using var authorityKey = RSA.Create(KeyBits);
@@ -26,7 +26,7 @@ public sealed class ControlPlaneKeys
         using var authority = request.CreateSelfSigned(from, to);
         AuthorityPem = authority.ExportCertificatePem();
         Write(AuthorityPath, AuthorityPem);
-        MakeServing(authority, from, to);
+        MakeServing(authority, [IPAddress.Loopback, .. addresses], from, to);
 
         using var accountKey = RSA.Create(KeyBits);
         Write(ServiceAccountKeyPath, accountKey.ExportRSAPrivateKeyPem());
@@ -57,12 +57,17 @@ public sealed class ControlPlaneKeys
         return new(new SocketsHttpHandler { UseProxy = false, SslOptions = { CertificateChainPolicy = policy } });
     }
 
-    private void MakeServing(X509Certificate2 authority, DateTimeOffset from, DateTimeOffset to)
+    private void MakeServing(
+        X509Certificate2 authority, IReadOnlyList<IPAddress> addresses, DateTimeOffset from, DateTimeOffset to)
     {
         using var key = RSA.Create(KeyBits);
         var request = Request("carina-lab", key);
         var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
+        foreach (var address in addresses)
+        {
+            names.AddIpAddress(address);
+        }
+
         names.AddDnsName("localhost");
         names.AddDnsName("kubernetes.default.svc");
         request.CertificateExtensions.Add(names.Build());

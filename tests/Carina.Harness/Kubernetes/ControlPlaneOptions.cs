@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Carina.Harness.Kubernetes;
 
 /// <summary>A control plane to make. etcd and the API server are always part of it.</summary>
@@ -29,6 +31,9 @@ public sealed record ControlPlaneOptions
     /// Its version is <c>v1beta1</c> for Kubernetes 1.20, and <c>v1</c> from 1.25 on.
     /// </summary>
     public string SchedulerConfiguration { get; init; } = "";
+
+    /// <summary>Addresses beside loopback's that the API server is to be found at; it listens at all there are then.</summary>
+    public IReadOnlyList<IPAddress> MoreAddresses { get; init; } = [];
 
     /// <summary>How long each process may take until it is ready.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(2);

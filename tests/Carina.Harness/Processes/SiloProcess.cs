@@ -47,20 +47,22 @@ public sealed class SiloProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts <c>dotnet ASSEMBLY ARGUMENTS</c>.</summary>
+    /// <summary>Starts <c>dotnet ASSEMBLY ARGUMENTS</c>, by a program that becomes it where one is given.</summary>
     public static SiloProcess Start(
         string name,
         string assembly,
         IReadOnlyList<string> arguments,
         IReadOnlyDictionary<string, string> environment,
-        string logPath)
+        string logPath,
+        IReadOnlyList<string>? under = null)
     {
         if (!File.Exists(assembly))
         {
             throw new HarnessException($"{assembly} does not exist; build it first (dotnet build).");
         }
 
-        return StartProgram(name, "dotnet", [assembly, .. arguments], environment, logPath);
+        string[] command = [.. under ?? [], "dotnet", assembly, .. arguments];
+        return StartProgram(name, command[0], command[1..], environment, logPath);
     }
 
     /// <summary>Starts <c>PROGRAM ARGUMENTS</c>.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Carina.Grains.Errors;
+using Carina.Harness.Data;
 using Carina.RecordWriter;
 using Carina.Silo.Copying;
 using Carina.Silo.Fencing;
@@ -59,7 +60,7 @@ public abstract class FenceTests(Func<Task<FencedNode>> makeNode) : IAsyncLifeti
         if (fileSystem != "block")
             await Node.PublishAsync(fileSystem);
 
-        writer.AssertAllIn(path);
+        writer.RequireAllIn(path);
         await Node.RemoveFromPodsAsync();
         Assert.Null(Node.Backend.FindDevice(FencedNode.Volume));
     }
@@ -161,7 +162,7 @@ public abstract class FenceTests(Func<Task<FencedNode>> makeNode) : IAsyncLifeti
         Assert.DoesNotContain(writer.Acknowledged, record => record.Begun > fenced);
         await Node.LiftAsync();
         await Node.StageAsync(fileSystem);
-        writer.AssertAllIn(Node.Staging + "/records");
+        writer.RequireAllIn(Node.Staging + "/records");
     }
 
     [Fact]

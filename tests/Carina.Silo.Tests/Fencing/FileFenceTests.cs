@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
+using Carina.Harness.Data;
 using Carina.RecordWriter;
 using Carina.Silo.Backends;
 using Carina.Silo.Backends.Files;

@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using Carina.Grains.Agents;
 using Carina.Harness.Cluster;
+using Carina.Harness.Data;
+using Carina.Harness.Kubernetes;
 using Carina.Harness.Processes;
 using Carina.RecordWriter;
 using Carina.Silo.Fencing;
@@ -109,6 +112,18 @@ public sealed class GuardProcessTests : IAsyncLifetime
         await AssertUnharmedAsync(writer);
         StartGuard();
         await writer.WaitForEndOfSuccessAsync();
+    }
+
+    [Fact]
+    public async Task The_silo_sees_it_live_and_that_it_was_killed()
+    {
+        Tell(60);
+        var sight = new GuardSight(new GuardFiles(_options.OwnRunDirectory), _file, _clock);
+        Assert.Equal(LeaseGuard.Silo, sight.Look());
+        var guard = StartGuard();
+        await Eventually.ReadAsync("a sign of life", () => Task.FromResult(sight.Look()), guards => guards == LeaseGuard.Process, Stop);
+        await guard.KillAsync(Stop);
+        Assert.Equal(LeaseGuard.Silo, sight.Look());
     }
 
     [Fact]

@@ -16,8 +16,9 @@ internal sealed class GuardWorld : IVolumeFence, ICutCheck, ILeaseClock, IWatchd
     public GuardWorld()
     {
         File = new DeadlineFile(DeadlinePath) { BootId = "this boot" };
+        Beat = new GuardBeat(Files, File, this, this, Time, NullLogger<GuardBeat>.Instance);
         Guard = new FenceGuard(
-            File, new GuardedFile(GuardedPath), this, this, this, this, Microsoft.Extensions.Options.Options.Create(Options), Time,
+            File, new GuardedFile(GuardedPath), this, this, this, this, Beat, Microsoft.Extensions.Options.Options.Create(Options), Time,
             NullLogger<FenceGuard>.Instance);
     }
 
@@ -34,6 +35,16 @@ internal sealed class GuardWorld : IVolumeFence, ICutCheck, ILeaseClock, IWatchd
     public DeadlineFile File { get; }
 
     public FenceGuard Guard { get; }
+
+    /// <summary>The guard's sign of life.</summary>
+    public GuardBeat Beat { get; }
+
+    public GuardFiles Files => new(Path.GetDirectoryName(DeadlinePath)!);
+
+    /// <summary>The silo's eye on it.</summary>
+    public GuardSight Sight => new(Files, File, this);
+
+    public bool IsArmed { get; set; }
 
     /// <summary>The clock of the deadline.</summary>
     public TimeSpan Elapsed { get; set; } = TimeSpan.FromHours(1);
@@ -83,6 +94,7 @@ internal sealed class GuardWorld : IVolumeFence, ICutCheck, ILeaseClock, IWatchd
     public void Dispose()
     {
         Guard.Dispose();
+        Beat.Dispose();
         _directory.Delete(recursive: true);
     }
 }

@@ -32,11 +32,23 @@ public sealed class KubernetesNodeLeasesTests(MembershipApi api) : IDisposable
         Assert.Equal(_node, NodeLease.NodeOf(made));
         Assert.Equal("false", made.Metadata.Annotations[NodeLease.Guarded]);
         Assert.Empty(NodeLease.FencedIn(made));
+        Assert.Equal("silo", made.Metadata.Annotations[NodeLease.Guard]);
+        Assert.False(NodeLease.HasGuardProcess(made));
         Assert.Equal("127.0.0.1:11111@1", made.Spec.HolderIdentity);
 
-        await leases.RenewAsync(Renewal(2) with { Guarded = true, Duration = TimeSpan.FromSeconds(15), Fenced = ["volume-1", "volume-2"] }, Stop);
+        await leases.RenewAsync(
+            Renewal(2) with
+            {
+                Guarded = true,
+                Guard = LeaseGuard.ProcessAndWatchdog,
+                Duration = TimeSpan.FromSeconds(15),
+                Fenced = ["volume-1", "volume-2"],
+            },
+            Stop);
         var renewed = await ReadAsync();
         Assert.Equal("true", renewed.Metadata.Annotations[NodeLease.Guarded]);
+        Assert.Equal("process,watchdog", renewed.Metadata.Annotations[NodeLease.Guard]);
+        Assert.True(NodeLease.HasGuardProcess(renewed));
         Assert.Equal(["volume-1", "volume-2"], NodeLease.FencedIn(renewed));
         Assert.Equal(15, renewed.Spec.LeaseDurationSeconds);
         Assert.NotEqual(made.Metadata.ResourceVersion, renewed.Metadata.ResourceVersion);
@@ -131,7 +143,8 @@ public sealed class KubernetesNodeLeasesTests(MembershipApi api) : IDisposable
             }),
             TimeProvider.System,
             Microsoft.Extensions.Logging.Abstractions.NullLogger<NodeLeaseKeeper>.Instance,
-            world.Witness);
+            world.Witness,
+            world.Sight);
         await keeper.StartAsync(Stop);
         var idle = await Eventually.ReadAsync("the lease", () => FindAsync(), lease => lease is not null, Stop);
         Assert.Equal("false", idle!.Metadata.Annotations[NodeLease.Guarded]);

@@ -102,6 +102,10 @@ internal sealed class LeaseWorld : INodeLeases, ILeaseHelpers, IVolumeFence, INo
 
     public DeadlineWitness Witness => field ??= new(DeadlineFile, this, NullLogger<DeadlineWitness>.Instance);
 
+    public GuardFiles GuardFiles => new(Path.Combine(_directory.FullName, "run"));
+
+    public GuardSight Sight => new(GuardFiles, DeadlineFile, this);
+
     public async Task StartAsync()
     {
         if (IsGuardedAtFirst)
@@ -111,7 +115,7 @@ internal sealed class LeaseWorld : INodeLeases, ILeaseHelpers, IVolumeFence, INo
             Guarded, Fenced, this, this, this, this, this, this,
             Microsoft.Extensions.Options.Options.Create(new SiloOptions { NodeName = Node }),
             Microsoft.Extensions.Options.Options.Create(Options),
-            Time, NullLogger<NodeLeaseKeeper>.Instance, Witness);
+            Time, NullLogger<NodeLeaseKeeper>.Instance, Witness, Sight);
         await Keeper.StartAsync(default);
         await SettleAsync();
     }

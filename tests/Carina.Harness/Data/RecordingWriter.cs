@@ -2,10 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using Carina.RecordWriter;
 
-namespace Carina.Silo.Tests.Fencing;
+namespace Carina.Harness.Data;
 
 /// <summary>A process that writes numbered records (Carina.RecordWriter), and what it said of them.</summary>
-internal sealed class RecordingWriter : IDisposable
+public sealed class RecordingWriter : IDisposable
 {
     private readonly Process _process;
     private readonly Task _reading;
@@ -54,9 +54,9 @@ internal sealed class RecordingWriter : IDisposable
         while (Acknowledged.Count < records)
         {
             if (!IsAlive)
-                Assert.Fail("The writer ended: " + await _process.StandardError.ReadToEndAsync());
+                throw new HarnessException("The writer ended: " + await _process.StandardError.ReadToEndAsync());
 
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), $"{Acknowledged.Count} of {records} records after a minute");
+            Require(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), $"{Acknowledged.Count} of {records} records after a minute");
             await Task.Delay(10);
         }
     }
@@ -67,7 +67,7 @@ internal sealed class RecordingWriter : IDisposable
         var started = Stopwatch.GetTimestamp();
         while (IsAlive && Failures < 20)
         {
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30), "The writer neither fails nor ends.");
+            Require(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30), "The writer neither fails nor ends.");
             await Task.Delay(10);
         }
     }
@@ -81,7 +81,7 @@ internal sealed class RecordingWriter : IDisposable
     }
 
     /// <summary>Demands that each record that was acknowledged, or a later one in its place, is in a file or device.</summary>
-    public void AssertAllIn(string path)
+    public void RequireAllIn(string path)
     {
         var newest = Acknowledged.GroupBy(record => record.Number % RecordFile.Records)
             .ToDictionary(place => place.Key, place => place.Max(record => record.Number));
@@ -91,12 +91,13 @@ internal sealed class RecordingWriter : IDisposable
         {
             RandomAccess.Read(file, found, place * RecordFile.RecordBytes);
             var present = BitConverter.ToInt64(found);
-            Assert.True(present >= number && present % RecordFile.Records == place, $"record {number} is not in {path}, but {present}");
+            Require(present >= number && present % RecordFile.Records == place, $"record {number} is not in {path}, but {present}");
             RecordFile.Fill(expected, present);
-            Assert.True(expected.AsSpan().SequenceEqual(found), $"record {present} is torn");
+            Require(expected.AsSpan().SequenceEqual(found), $"record {present} is torn");
         }
     }
 
+    /// <summary>Kills it.</summary>
     public void Dispose()
     {
         if (IsAlive)
@@ -104,6 +105,12 @@ internal sealed class RecordingWriter : IDisposable
 
         _process.WaitForExit();
         _process.Dispose();
+    }
+
+    private static void Require(bool isSo, string otherwise)
+    {
+        if (!isSo)
+            throw new HarnessException(otherwise);
     }
 
     private async Task ReadAsync()
