@@ -113,6 +113,11 @@ internal sealed partial class SimCluster
     /// <summary>Starts everything and makes the volumes, the way it is done in a cluster.</summary>
     public void Start()
     {
+        foreach (var claim in Apps.SelectMany(a => a.Claims).Distinct(StringComparer.Ordinal))
+        {
+            Api.Claims.Add(claim, new(claim, Api.NextUid(), $"pv-{claim}"));
+        }
+
         Membership.Start();
         new SimControlPlane(this).Start();
         foreach (var machine in Machines)
@@ -122,11 +127,6 @@ internal sealed partial class SimCluster
 
         Simulator.Every(_restart, KeepRunning);
         Simulator.RunFor(TimeSpan.FromSeconds(5));
-        foreach (var claim in Apps.SelectMany(a => a.Claims).Distinct(StringComparer.Ordinal))
-        {
-            Api.Claims.Add(claim, new(claim, Api.NextUid(), $"pv-{claim}"));
-        }
-
         var homes = Apps.ToDictionary(a => a.Name, _ => Simulator.Pick(Machines).Name);
         foreach (var app in Apps)
         {

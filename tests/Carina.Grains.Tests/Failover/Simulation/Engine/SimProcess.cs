@@ -53,7 +53,8 @@ internal sealed class SimProcess : TaskScheduler
         }
     }
 
-    public Task Delay(TimeSpan time) => Task.Delay(time, Time);
+    // What is shorter than a millisecond is no delay to Task.Delay, and time would never pass.
+    public Task Delay(TimeSpan time) => Task.Delay(time + TimeSpan.FromMilliseconds(1), Time);
 
     public void Kill()
     {

@@ -9,7 +9,7 @@ namespace Carina.Grains.Tests.Failover.Simulation.Engine;
 internal sealed class Simulator(int seed)
 {
     private const int Tail = 400;
-    private const long LongestRun = 20_000_000;
+    private const long LongestRun = 1_000_000;
     private const ulong Prime = 1099511628211;
 
     private readonly PriorityQueue<SimEvent, (long At, long Order)> _events = new();
