@@ -127,13 +127,14 @@ internal sealed partial class SimCluster
 
         Simulator.Every(_restart, KeepRunning);
         Simulator.RunFor(TimeSpan.FromSeconds(5));
-        var homes = Apps.ToDictionary(a => a.Name, _ => Simulator.Pick(Machines).Name);
+        // Pods that share a claim are on one node.
+        var homes = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var app in Apps)
         {
-            // Pods that share a claim are on one node.
-            var home = homes[Apps.First(a => a.Claims.Intersect(app.Claims).Any()).Name];
+            var home = app.Claims.Select(homes.GetValueOrDefault).FirstOrDefault(h => h is not null) ?? Simulator.Pick(Machines).Name;
             foreach (var claim in app.Claims)
             {
+                homes[claim] = home;
                 Provision(claim, home);
             }
         }

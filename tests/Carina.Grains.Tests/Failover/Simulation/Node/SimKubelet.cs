@@ -90,8 +90,9 @@ internal sealed class SimKubelet
                 }
 
                 // What a start that failed has left behind.
-                var needed = wanted.SelectMany(p => p.App.Claims).Select(c => SimCluster.VolumeOf(c)).ToHashSet(StringComparer.Ordinal);
-                foreach (var volume in _machine.Staged.Keys.Where(v => !needed.Contains(v)).ToList())
+                var needed = wanted.Where(p => !p.IsDeleting).SelectMany(p => p.App.Claims).Select(c => SimCluster.VolumeOf(c)).ToHashSet(StringComparer.Ordinal);
+                var used = _machine.Containers.Values.SelectMany(c => c.Volumes).Select(v => v.VolumeId).ToHashSet(StringComparer.Ordinal);
+                foreach (var volume in _machine.Staged.Keys.Where(v => !needed.Contains(v) && !used.Contains(v)).ToList())
                 {
                     Begin(volume, () => UnstageAsync(volume));
                 }
