@@ -249,7 +249,7 @@ internal sealed partial class GroupMove(
     private async Task ReleaseAsync(VolumeGroup group, string moveId, NodeVerdict node, CancellationToken cancellationToken)
     {
         using var activity = StartSpan("failover.release", moveId, group);
-        var left = group.Pods.Where(p => p.NodeName == node.Node.Name).ToList();
+        var left = await FindLeftAsync(group, node.Node.Name, cancellationToken);
         var released = await world.ReleaseAsync(left, force: true, cancellationToken);
         crash.Reached("move.released", group.Name);
         foreach (var volume in group.Volumes)
@@ -276,6 +276,30 @@ internal sealed partial class GroupMove(
                 });
             }
         }
+    }
+
+    /// <summary>
+    /// Pods on the old node. Also those that came to it since the group was looked at: while it was not bound elsewhere
+    /// yet, the volume drew its pod's successor to a node that had just come back.
+    /// </summary>
+    private async Task<IReadOnlyList<VolumePod>> FindLeftAsync(VolumeGroup group, string node, CancellationToken cancellationToken)
+    {
+        var records = new List<VolumeRecord>();
+        foreach (var volume in group.Volumes)
+        {
+            if (await volumes.Get(volume.VolumeId).GetAsync(cancellationToken) is { } record && record.NodeName != node)
+            {
+                records.Add(record);
+            }
+        }
+
+        var now = await world.FindGroupsAsync(node, records, cancellationToken);
+        return
+        [
+            .. now.Where(g => g.OptedIn).SelectMany(g => g.Pods).Concat(group.Pods)
+                .Where(p => p.NodeName == node)
+                .DistinctBy(p => p.Uid),
+        ];
     }
 
     private async Task NoteAsync(VolumeGroup group, string moveId, StorageException problem, CancellationToken cancellationToken)
