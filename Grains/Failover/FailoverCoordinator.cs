@@ -79,6 +79,7 @@ internal sealed partial class FailoverCoordinator(
         {
             _lastSweep = time.GetTimestamp();
             Start("sweep", () => SweepAsync(cancellationToken));
+            Start("clean-up", () => CleanUpAsync(cancellationToken));
         }
     }
 
@@ -206,6 +207,26 @@ internal sealed partial class FailoverCoordinator(
                 {
                     StartMove(group, verdict, Options, cancellationToken);
                 }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Has removed what was made at places that were given up while their node was away: its ledger has a promise for it,
+    /// so that nobody else would wonder.
+    /// </summary>
+    private async Task CleanUpAsync(CancellationToken cancellationToken)
+    {
+        foreach (var volume in await volumes.ListLitteredAsync(cancellationToken))
+        {
+            try
+            {
+                await volumes.Get(volume.VolumeId).CleanUpAsync(cancellationToken);
+            }
+            catch (Exception exception) when (exception is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
+            {
+                // One node whose agent hangs must not keep the others from being cleaned up.
+                LogFailed(_logger, "clean-up of " + volume.VolumeId, exception.Message);
             }
         }
     }

@@ -28,6 +28,9 @@ internal sealed class GrainVolumeMoves(
     public async Task<IReadOnlyList<VolumeRecord>> ListMovingAsync(CancellationToken cancellationToken) =>
         [.. (await store.ListAsync(null, 0, cancellationToken)).Select(s => s.Value).Where(v => v is { State: VolumeState.Ready, Move: not null })];
 
+    public async Task<IReadOnlyList<VolumeRecord>> ListLitteredAsync(CancellationToken cancellationToken) =>
+        [.. (await store.ListAsync(null, 0, cancellationToken)).Select(s => s.Value).Where(v => v.Abandoned.Count > 0)];
+
     public IVolumeGrain Get(string volumeId) => grains.GetGrain<IVolumeGrain>(volumeId);
 
     public async Task FenceAsync(string node, DiskVolumeKey key, string reason, CancellationToken cancellationToken)

@@ -12,6 +12,9 @@ public interface IVolumeMoves
     /// <summary>All volumes with a move under way.</summary>
     Task<IReadOnlyList<VolumeRecord>> ListMovingAsync(CancellationToken cancellationToken);
 
+    /// <summary>All volumes of which something may be left at places that were given up.</summary>
+    Task<IReadOnlyList<VolumeRecord>> ListLitteredAsync(CancellationToken cancellationToken);
+
     /// <summary>The volume's grain.</summary>
     IVolumeGrain Get(string volumeId);
 
