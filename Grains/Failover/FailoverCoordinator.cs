@@ -24,12 +24,16 @@ internal sealed partial class FailoverCoordinator(
     private static readonly TimeSpan _retry = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan _sweep = TimeSpan.FromSeconds(30);
 
+    // A pod that has not run yet, and whose volume its node is cut off from, usually gets it back when it is staged.
+    private static readonly TimeSpan _stagingPatience = TimeSpan.FromSeconds(30);
+
     private readonly ILogger _logger = loggers.CreateLogger<FailoverCoordinator>();
     private readonly GroupMove _moves = new(world, volumes, crash, time, loggers.CreateLogger<GroupMove>());
     // All of it runs on one scheduler, the grain's.
     private readonly HashSet<string> _underWay = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _lastTry = new(StringComparer.Ordinal);
     private readonly HashSet<string> _told = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _heldUpSince = new(StringComparer.Ordinal);
     private IReadOnlyList<ObservedNode> _nodes = [];
     private long? _lastSweep;
 
@@ -78,6 +82,11 @@ internal sealed partial class FailoverCoordinator(
         if (_lastSweep is not { } last || time.GetElapsedTime(last) >= _sweep)
         {
             _lastSweep = time.GetTimestamp();
+            foreach (var pod in _heldUpSince.Where(p => time.GetElapsedTime(p.Value) > _stagingPatience * 4).Select(p => p.Key).ToList())
+            {
+                _heldUpSince.Remove(pod);
+            }
+
             Start("sweep", () => SweepAsync(cancellationToken));
             Start("clean-up", () => CleanUpAsync(cancellationToken));
         }
@@ -233,7 +242,7 @@ internal sealed partial class FailoverCoordinator(
 
     /// <summary>
     /// Pods that sit on volumes which their own node cut off, and which they may use again, are restarted: a mount that
-    /// was cut off never works again.
+    /// was cut off never works again. Nor does one that was made for a pod which could not start since.
     /// </summary>
     private async Task RestartFencedAsync(ObservedNode node, CancellationToken cancellationToken)
     {
@@ -242,7 +251,7 @@ internal sealed partial class FailoverCoordinator(
             .ToList();
         foreach (var group in held.Count > 0 ? await world.FindGroupsAsync(node.Name, held, cancellationToken) : [])
         {
-            var dead = group.Pods.Where(p => p.NodeName == node.Name && p.HasRun).ToList();
+            var dead = group.Pods.Where(p => p.NodeName == node.Name && (p.HasRun || HasWaited(p))).ToList();
             if (dead.Count > 0 && await world.ReleaseAsync(dead, force: false, cancellationToken) > 0)
             {
                 world.Tell(new(
@@ -253,6 +262,16 @@ internal sealed partial class FailoverCoordinator(
                 { NodeName = node.Name, Volumes = group.Volumes, Pods = dead });
             }
         }
+    }
+
+    private bool HasWaited(VolumePod pod)
+    {
+        if (!_heldUpSince.TryGetValue(pod.Uid, out var since))
+        {
+            _heldUpSince.Add(pod.Uid, since = time.GetTimestamp());
+        }
+
+        return time.GetElapsedTime(since) > _stagingPatience;
     }
 
     private void StartPaced(string key, Func<Task<MoveOutcome>> work)
