@@ -126,7 +126,9 @@ internal sealed partial class SimCluster
         }
 
         Simulator.Every(_restart, KeepRunning);
-        Simulator.RunFor(TimeSpan.FromSeconds(5));
+        Simulator.RunUntil(
+            () => Api.Ledgers.Records.Count == Machines.Count && ControllerSilos.Count > 0 && Machines.All(m => ControllerSilos.All(c => c.LiveNodes.Contains(m.Name))),
+            TimeSpan.FromMinutes(1));
         // Pods that share a claim are on one node.
         var homes = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var app in Apps)
@@ -278,7 +280,7 @@ internal sealed partial class SimCluster
             return;
         }
 
-        var silo = _silos.Values.First(s => !s.IsNode);
+        var silo = ControllerSilos[0];
         VolumeRecord? made = null;
         silo.Process.Start(async () => made = await silo.Factory.Get<IVolumeGrain>(VolumeOf(claim)).CreateAsync(
             new()
@@ -295,7 +297,11 @@ internal sealed partial class SimCluster
                 Preferred = [],
             },
             CancellationToken.None));
-        Simulator.RunUntil(() => made is not null, TimeSpan.FromMinutes(1));
+        if (!Simulator.RunUntil(() => made is not null, TimeSpan.FromMinutes(1)))
+        {
+            Simulator.Fail($"The volume of claim {claim} cannot be made on {node}.");
+        }
+
         var owner = Api.Claims[claim];
         Api.PersistentVolumes.Add($"pv-{claim}", new($"pv-{claim}", VolumeOf(claim), node, claim, owner.Uid, Api.NextUid()));
     }

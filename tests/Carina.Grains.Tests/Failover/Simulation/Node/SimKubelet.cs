@@ -89,6 +89,11 @@ internal sealed class SimKubelet
                     Begin(container.PodUid, () => EndAsync(container));
                 }
 
+                foreach (var pod in wanted.Where(p => !p.HasRun && _machine.Containers.ContainsKey(p.Uid)))
+                {
+                    Begin("status of " + pod.Uid, () => AskApiAsync(() => pod.HasRun = true));
+                }
+
                 // What a start that failed has left behind.
                 var needed = wanted.Where(p => !p.IsDeleting).SelectMany(p => p.App.Claims).Select(c => SimCluster.VolumeOf(c)).ToHashSet(StringComparer.Ordinal);
                 var used = _machine.Containers.Values.SelectMany(c => c.Volumes).Select(v => v.VolumeId).ToHashSet(StringComparer.Ordinal);
@@ -152,7 +157,6 @@ internal sealed class SimKubelet
         }
 
         _cluster.StartContainer(_machine, pod, keys);
-        await AskApiAsync(() => pod.HasRun = true);
     }
 
     private async Task EndAsync(SimContainer container)
