@@ -23,12 +23,12 @@ internal sealed partial class GroupMove
             {
                 foreach (var record in moving)
                 {
-                    await volumes.Get(record.VolumeId).PlaceMoveAsync(record.Move!.Id, node, cancellationToken);
+                    RequireAt(node, await volumes.Get(record.VolumeId).PlaceMoveAsync(record.Move!.Id, node, cancellationToken));
                 }
 
                 foreach (var record in moving)
                 {
-                    await volumes.Get(record.VolumeId).MakeMoveAsync(record.Move!.Id, cancellationToken);
+                    RequireAt(node, await volumes.Get(record.VolumeId).MakeMoveAsync(record.Move!.Id, cancellationToken));
                 }
 
                 return await CommitAsync(records, cancellationToken);
@@ -48,6 +48,18 @@ internal sealed partial class GroupMove
             $"No node can take pod {group.Pods.Select(p => p.Name).FirstOrDefault() ?? "(none)"} with its volumes "
             + $"({string.Join(", ", moving.Select(m => $"{m.Parameters.GetValueOrDefault(CarinaNames.ClaimName, m.VolumeId)}: {m.Bytes} bytes"))}): "
             + string.Join("; ", reasons.Take(MaxRefusals)) + ". The move goes on when one can.");
+    }
+
+    // Two coordinators that prefer different nodes must not get half of the group each. Both begin with the same volume:
+    // who finds it elsewhere does not touch the others.
+    private static void RequireAt(string node, VolumeRecord record)
+    {
+        var at = record.Move is { Phase: MovePhase.Relocating } move ? move.Target?.NodeName : record.NodeName;
+        if (at != node)
+        {
+            throw new StorageException(
+                StorageErrorCode.Aborted, $"Volume '{record.VolumeId}' was placed on node '{at}' at the same time, not on node '{node}'.");
+        }
     }
 
     private async Task<IReadOnlyList<VolumeRecord>> CommitAsync(
