@@ -239,8 +239,22 @@ internal sealed partial class GroupMove(
             }
 
             var grain = volumes.Get(record.VolumeId);
+            var isRemembered = move.Manifest.Length > 0;
             var what = await world.RehomeAsync(
-                record, manifest => grain.RememberManifestAsync(move.Id, manifest, cancellationToken), cancellationToken);
+                record,
+                manifest =>
+                {
+                    isRemembered = true;
+                    return grain.RememberManifestAsync(move.Id, manifest, cancellationToken);
+                },
+                cancellationToken);
+            if (!isRemembered && await grain.GetAsync(cancellationToken) is { Move.Manifest.Length: > 0 })
+            {
+                // What was not found here may be what another coordinator has just deleted, and has yet to make again.
+                throw new StorageException(
+                    StorageErrorCode.Aborted, $"The PersistentVolume of volume '{record.VolumeId}' was being bound by another coordinator.");
+            }
+
             await grain.CompleteStepAsync(move.Id, MovePhase.Rehoming, what, cancellationToken);
             FailoverMetrics.Phase("rehome", time.GetUtcNow() - move.PhaseSince);
         }
