@@ -249,6 +249,9 @@ internal sealed partial class VolumeGrain
     private async Task ChooseTargetAsync(string toNode, CancellationToken cancellationToken)
     {
         await WriteIfChangedAsync(WithoutTarget(_record!));
+
+        // What was made there before is in the way of what is to be made.
+        await CleanUpAsync(place => place.NodeName == toNode, cancellationToken);
         var record = _record!;
         if (record.Retired.Append(record.Move!.From).Any(c => c.NodeName == toNode))
         {
