@@ -13,6 +13,7 @@ internal sealed class SimChecks
     /// </summary>
     private static readonly TimeSpan _thawGrace = TimeSpan.FromSeconds(1.5);
 
+    private static readonly TimeSpan _oldEnough = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan _writeInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly SimCluster _cluster;
@@ -123,7 +124,7 @@ internal sealed class SimChecks
     private void OnVolume(VolumeRecord? before, VolumeRecord after)
     {
         var isTouched = after.Move is not null || (before is { State: VolumeState.Ready } && before.NodeName != after.NodeName);
-        if (isTouched && _cluster.Apps.Any(a => !a.OptedIn && GroupOf(a).Any(c => SimCluster.VolumeOf(c) == after.VolumeId)))
+        if (isTouched && before?.Move is null && IsRefused(after.VolumeId))
         {
             _cluster.Simulator.Fail($"{after.VolumeId} is moved, though a pod of its group did not opt in.");
         }
@@ -150,11 +151,21 @@ internal sealed class SimChecks
         }
     }
 
+    /// <summary>
+    /// A pod of the volume's group did not opt in. One that is just being replaced, so that there is none for a moment,
+    /// cannot be asked.
+    /// </summary>
+    private bool IsRefused(string volumeId)
+    {
+        var there = _cluster.Api.Pods.Values.Where(p => _cluster.Simulator.Now - p.MadeAt > _oldEnough).Select(p => p.App).ToList();
+        return there.Any(a => !a.OptedIn && GroupOf(a, there).Any(c => SimCluster.VolumeOf(c) == volumeId));
+    }
+
     /// <summary>All claims that hang together with a pod's.</summary>
-    private HashSet<string> GroupOf(SimApp app)
+    private static HashSet<string> GroupOf(SimApp app, List<SimApp> apps)
     {
         var claims = app.Claims.ToHashSet(StringComparer.Ordinal);
-        while (_cluster.Apps.Where(a => a.Claims.Any(claims.Contains)).SelectMany(a => a.Claims).Where(claims.Add).Any())
+        while (apps.Where(a => a.Claims.Any(claims.Contains)).SelectMany(a => a.Claims).Where(claims.Add).Any())
         {
             // Until nothing is added.
         }

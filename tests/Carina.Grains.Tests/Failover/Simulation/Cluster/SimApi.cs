@@ -81,8 +81,10 @@ internal sealed class SimNode(string name)
     public TimeSpan NotReadySince { get; set; }
 }
 
-internal sealed class SimPod(SimApp app, string uid)
+internal sealed class SimPod(SimApp app, string uid, TimeSpan madeAt)
 {
+    public TimeSpan MadeAt => madeAt;
+
     public SimApp App => app;
 
     public string Name => app.Name;

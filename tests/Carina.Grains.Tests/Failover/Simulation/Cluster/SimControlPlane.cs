@@ -70,7 +70,7 @@ internal sealed class SimControlPlane(SimCluster cluster)
         {
             if (!Api.Pods.TryGetValue(app.Name, out var pod))
             {
-                Api.Pods.Add(app.Name, pod = new(app, Api.NextUid()));
+                Api.Pods.Add(app.Name, pod = new(app, Api.NextUid(), Simulator.Now));
                 Simulator.Log($"pod {app.Name} ({pod.Uid}) is made");
             }
 

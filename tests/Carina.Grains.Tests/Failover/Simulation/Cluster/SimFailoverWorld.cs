@@ -89,7 +89,8 @@ internal sealed class SimFailoverWorld(SimCluster cluster, SimSilo silo, SimLeas
                 return "It is bound.";
             }
 
-            await remember($"{wanted.Name},{wanted.VolumeId},{wanted.ClaimName},{wanted.ClaimUid}");
+            manifest = $"{wanted.Name},{wanted.VolumeId},{wanted.ClaimName},{wanted.ClaimUid}";
+            await remember(manifest);
             if (found is not null && !await AskAsync(() => Delete(found), cancellationToken))
             {
                 continue;

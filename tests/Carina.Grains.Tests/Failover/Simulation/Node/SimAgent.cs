@@ -15,6 +15,7 @@ internal sealed class SimAgent(SimCluster cluster, SimMachine machine, Func<SimS
     private static readonly TimeSpan _reportInterval = TimeSpan.FromSeconds(30);
 
     private readonly Dictionary<string, int> _inFlight = [];
+    private readonly Dictionary<string, Task> _fencing = [];
     private Task _last = Task.CompletedTask;
     private long _sequence;
 
@@ -65,8 +66,29 @@ internal sealed class SimAgent(SimCluster cluster, SimMachine machine, Func<SimS
         return true;
     }, stop);
 
-    /// <summary>Refuses first, then cuts off, then says so.</summary>
-    public async Task<bool> FenceAsync(DiskVolumeKey key, CancellationToken stop)
+    /// <summary>Refuses first, then cuts off, then says so. Excludes a lift.</summary>
+    public Task<bool> FenceAsync(DiskVolumeKey key, CancellationToken stop) => InTurnAsync(key, () => CutOffAsync(key, stop));
+
+    /// <summary>Only what nothing uses gets its storage back.</summary>
+    public Task<bool> LiftAsync(DiskVolumeKey key) => InTurnAsync(key, () => LetBackAsync(key));
+
+    private async Task<bool> InTurnAsync(DiskVolumeKey key, Func<Task<bool>> work)
+    {
+        var before = _fencing.GetValueOrDefault(key.VolumeId, Task.CompletedTask);
+        var turn = new TaskCompletionSource();
+        _fencing[key.VolumeId] = turn.Task;
+        try
+        {
+            await before;
+            return await work();
+        }
+        finally
+        {
+            turn.SetResult();
+        }
+    }
+
+    private async Task<bool> CutOffAsync(DiskVolumeKey key, CancellationToken stop)
     {
         if (machine.Disk.TryGetValue(key.VolumeId, out var there) && there.Key != key)
         {
@@ -89,8 +111,7 @@ internal sealed class SimAgent(SimCluster cluster, SimMachine machine, Func<SimS
         return true;
     }
 
-    /// <summary>Only what nothing uses gets its storage back.</summary>
-    public async Task<bool> LiftAsync(DiskVolumeKey key)
+    private async Task<bool> LetBackAsync(DiskVolumeKey key)
     {
         if (!machine.FencedFile.TryGetValue(key.VolumeId, out var known))
         {
