@@ -204,11 +204,12 @@ internal sealed partial class GroupMove(
             }
         }
 
-        var mayHaveWritten = group.Pods.Where(p => p.NodeName == node.Name && p.HasRun).ToList();
+        // Whether or not it is known to have run: the kubelet's word of that may be what did not get through.
+        var mayHaveWritten = group.Pods.Where(p => p.NodeName == node.Name).ToList();
         var guarded = record.Guard is { } guard && guard.NodeName == move.From.NodeName && guard.Generation == move.From.Generation;
         if (!guarded && mayHaveWritten.Count > 0)
         {
-            throw Unfenced($"{why}, and it gave no word to stop writing by itself (pod {mayHaveWritten[0].Name} started before that)");
+            throw Unfenced($"{why}, and it gave no word to stop writing by itself, while pod {mayHaveWritten[0].Name} may have started");
         }
 
         return node.Lease switch
