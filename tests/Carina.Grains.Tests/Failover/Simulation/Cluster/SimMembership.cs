@@ -10,6 +10,9 @@ internal sealed class SimMembership(Simulator simulator, SimNetwork network)
 {
     private const int Votes = 2;
 
+    /// <summary>Two activations of a grain in silos that see each other live on for so long at most.</summary>
+    private const int DuplicateSeconds = 10;
+
     /// <summary>Time until one that is gone, or cut off, is declared dead.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(7);
 
@@ -65,6 +68,14 @@ internal sealed class SimMembership(Simulator simulator, SimNetwork network)
         foreach (var silo in _all.Where(s => s.Process.CanRun && network.HasApi(s.Process.Machine)).ToList())
         {
             silo.TakeView(Active);
+            if (simulator.Now.TotalSeconds % DuplicateSeconds < 1 && silo.Process.CanRun)
+            {
+                silo.Process.Start(() =>
+                {
+                    silo.Factory.EndDuplicates();
+                    return Task.CompletedTask;
+                });
+            }
         }
     }
 

@@ -102,7 +102,8 @@ internal sealed class SimActivation
         }
     }
 
-    private void Close()
+    /// <summary>Ends it when the calls that have begun are done.</summary>
+    public void Close()
     {
         IsClosing = true;
         while (_turns.Count > 0)

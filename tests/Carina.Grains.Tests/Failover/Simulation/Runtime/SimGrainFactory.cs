@@ -37,6 +37,18 @@ internal sealed class SimGrainFactory(SimSilo silo, SimDirectory directory)
 
     public T Get<T>(string key) => (T)Get(typeof(T), key);
 
+    /// <summary>What the silos' directories do once they agree again: the activation that is not the known one goes.</summary>
+    public void EndDuplicates()
+    {
+        foreach (var (id, activation) in _here.ToList())
+        {
+            if (directory.Activations.TryGetValue(id, out var known) && known != activation && silo.Sees(known.Silo))
+            {
+                activation.Close();
+            }
+        }
+    }
+
     private object Get(Type grain, string key) =>
         GrainProxy.Of(grain, (method, arguments) => CallAsync(grain, key, method, arguments));
 
