@@ -251,7 +251,9 @@ internal sealed partial class FailoverCoordinator(
             .ToList();
         foreach (var group in held.Count > 0 ? await world.FindGroupsAsync(node.Name, held, cancellationToken) : [])
         {
-            var dead = group.Pods.Where(p => p.NodeName == node.Name && (p.HasRun || HasWaited(p))).ToList();
+            // All that use the volume at once: each of them alone keeps it mounted for the others.
+            var here = group.Pods.Where(p => p.NodeName == node.Name).ToList();
+            var dead = here.FindAll(p => p.HasRun || HasWaited(p)).Count > 0 ? here : [];
             if (dead.Count > 0 && await world.ReleaseAsync(dead, force: false, cancellationToken) > 0)
             {
                 world.Tell(new(
