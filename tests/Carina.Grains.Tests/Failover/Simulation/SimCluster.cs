@@ -94,7 +94,7 @@ internal sealed partial class SimCluster
 
     public SimMutation Mutation => _shape.Mutation;
 
-    public IReadOnlyList<SimMachine> Machines { get; }
+    public List<SimMachine> Machines { get; }
 
     public IReadOnlyList<SimApp> Apps => _shape.Apps;
 

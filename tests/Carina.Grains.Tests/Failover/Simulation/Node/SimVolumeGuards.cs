@@ -128,6 +128,11 @@ internal sealed class SimVolumeGuards(SimCluster cluster, SimSilo silo)
             }
         }
 
+        foreach (var key in _machine.FencedFile.Values.Where(key => !_agent.Confirmed.Contains(key)).ToList())
+        {
+            await TryAsync(stop => _agent.FenceAsync(key, stop));
+        }
+
         foreach (var key in _machine.FencedFile.Values.ToList())
         {
             if (_paces.TryGetValue(key.VolumeId, out var pace) && _machine.Elapsed < pace.Next)
