@@ -1,6 +1,6 @@
 using Carina.Grains.Nodes;
-using Carina.Grains.Volumes;
 using Carina.Grains.Tests.Failover.Simulation.Engine;
+using Carina.Grains.Volumes;
 
 namespace Carina.Grains.Tests.Failover.Simulation.Cluster;
 

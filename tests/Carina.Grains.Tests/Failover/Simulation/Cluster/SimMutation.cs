@@ -17,6 +17,9 @@ internal enum SimMutation
     /// <summary>The others wait for less than the lease lasts.</summary>
     NegativeMargin,
 
+    /// <summary>The node stops later than its lease lasts.</summary>
+    LateDeadline,
+
     /// <summary>The clock of a machine that stands still stands still too.</summary>
     ClockStopsWhenFrozen,
 

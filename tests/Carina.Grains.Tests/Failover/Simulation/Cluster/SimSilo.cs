@@ -1,5 +1,5 @@
-using Carina.Grains.Configuration;
 using Carina.Grains.Agents;
+using Carina.Grains.Configuration;
 using Carina.Grains.Errors;
 using Carina.Grains.Events;
 using Carina.Grains.Failover;

@@ -32,6 +32,9 @@ internal sealed class SimLeaseKeeper(SimCluster cluster, SimSilo silo)
 
     private TimeSpan Elapsed => _machine.Elapsed;
 
+    private TimeSpan FenceAfter =>
+        cluster.Mutation == SimMutation.LateDeadline ? SimLeaseRules.FenceAfter * 3 : SimLeaseRules.FenceAfter;
+
     private bool IsIdle => _machine.GuardedFile.Count == 0;
 
     public bool MayAnnounce(string volumeId) => _announced?.Contains(volumeId) != false;
@@ -91,11 +94,11 @@ internal sealed class SimLeaseKeeper(SimCluster cluster, SimSilo silo)
         _announced?.UnionWith(renewal.Fenced);
         if (renewal.Guarded)
         {
-            Promise(started + SimLeaseRules.FenceAfter);
+            Promise(started + FenceAfter);
         }
 
         var (outcome, isOutrun) = await RoundAsync(renewal, renewal.Guarded || waiters.Count > 0);
-        var deadline = started + SimLeaseRules.FenceAfter;
+        var deadline = started + FenceAfter;
         if (outcome == Outcome.Renewed)
         {
             _announced = [.. renewal.Fenced];
