@@ -129,7 +129,7 @@ internal sealed partial class FailoverCoordinator
             throw Refusal("it is not being moved");
         }
 
-        var moving = (await volumes.ListUnsettledAsync(cancellationToken)).Where(v => v.Move?.Id == move.Id).ToList();
+        var moving = (await volumes.ListUnsettledAsync(cancellationToken)).Where(v => v.State == VolumeState.Ready && v.Move?.Id == move.Id).ToList();
         await _moves.CancelAsync(
             new() { Volumes = moving.Count > 0 ? moving : [record], Pods = [], OptedIn = true }, "an operator cancelled the move", cancellationToken);
     }

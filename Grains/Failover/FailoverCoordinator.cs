@@ -25,6 +25,9 @@ internal sealed partial class FailoverCoordinator(
     private static readonly TimeSpan _sweep = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan _plannedSweep = TimeSpan.FromSeconds(5);
 
+    // A pod that has not run yet, and whose volume its node is cut off from, usually gets it back when it is staged.
+    private static readonly TimeSpan _stagingPatience = TimeSpan.FromSeconds(30);
+
     private readonly ILogger _logger = loggers.CreateLogger<FailoverCoordinator>();
     private readonly GroupMove _moves = new(world, volumes, crash, time, loggers.CreateLogger<GroupMove>());
     private readonly RetiredCopies _copies = new(world, volumes, time, loggers.CreateLogger<RetiredCopies>());
@@ -34,6 +37,7 @@ internal sealed partial class FailoverCoordinator(
     private readonly HashSet<string> _underWay = new(StringComparer.Ordinal);
     private readonly Dictionary<string, long> _lastTry = new(StringComparer.Ordinal);
     private readonly HashSet<string> _told = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _heldUpSince = new(StringComparer.Ordinal);
     private IReadOnlyList<ObservedNode> _nodes = [];
     private HashSet<string> _lost = [];
     private long? _lastSweep;
@@ -93,6 +97,11 @@ internal sealed partial class FailoverCoordinator(
         if (_lastSweep is not { } last || time.GetElapsedTime(last) >= (_hasPlanned ? _plannedSweep : _sweep))
         {
             _lastSweep = time.GetTimestamp();
+            foreach (var pod in _heldUpSince.Where(p => time.GetElapsedTime(p.Value) > _stagingPatience * 4).Select(p => p.Key).ToList())
+            {
+                _heldUpSince.Remove(pod);
+            }
+
             Start("sweep", () => SweepAsync(cancellationToken));
         }
     }
@@ -215,8 +224,10 @@ internal sealed partial class FailoverCoordinator(
     /// <summary>Finishes, or takes back, moves whose node is not lost any more, and those that another coordinator left.</summary>
     private async Task SweepAsync(CancellationToken cancellationToken)
     {
-        var unsettled = await volumes.ListUnsettledAsync(cancellationToken);
-        foreach (var volume in unsettled.Where(v => v.Move is null))
+        var all = await volumes.ListUnsettledAsync(cancellationToken);
+        Start("clean-up", () => CleanUpAsync([.. all.Where(v => v.Abandoned.Count > 0)], cancellationToken));
+        var unsettled = all.Where(v => v.State == VolumeState.Ready).ToList();
+        foreach (var volume in unsettled.Where(v => v is { Move: null, Retired.Count: > 0 }))
         {
             Start("copies of " + volume.VolumeId, () => _copies.SettleAsync(volume, Options, cancellationToken));
         }
@@ -247,8 +258,28 @@ internal sealed partial class FailoverCoordinator(
     }
 
     /// <summary>
+    /// Has removed what was made at places that were given up while their node was away: its ledger has a promise for it,
+    /// so that nobody else would wonder.
+    /// </summary>
+    private async Task CleanUpAsync(List<VolumeRecord> littered, CancellationToken cancellationToken)
+    {
+        foreach (var volume in littered)
+        {
+            try
+            {
+                await volumes.Get(volume.VolumeId).CleanUpAsync(cancellationToken);
+            }
+            catch (Exception exception) when (exception is not OutOfMemoryException && !cancellationToken.IsCancellationRequested)
+            {
+                // One node whose agent hangs must not keep the others from being cleaned up.
+                LogFailed(_logger, "clean-up of " + volume.VolumeId, exception.Message);
+            }
+        }
+    }
+
+    /// <summary>
     /// Pods that sit on volumes which their own node cut off, and which they may use again, are restarted: a mount that
-    /// was cut off never works again.
+    /// was cut off never works again. Nor does one that was made for a pod which could not start since.
     /// </summary>
     private async Task RestartFencedAsync(ObservedNode node, CancellationToken cancellationToken)
     {
@@ -257,7 +288,9 @@ internal sealed partial class FailoverCoordinator(
             .ToList();
         foreach (var group in held.Count > 0 ? await world.FindGroupsAsync(node.Name, held, cancellationToken) : [])
         {
-            var dead = group.Pods.Where(p => p.NodeName == node.Name && p.HasRun).ToList();
+            // All that use the volume at once: each of them alone keeps it mounted for the others.
+            var here = group.Pods.Where(p => p.NodeName == node.Name).ToList();
+            var dead = here.FindAll(p => p.HasRun || HasWaited(p)).Count > 0 ? here : [];
             if (dead.Count > 0 && await world.ReleaseAsync(dead, force: false, cancellationToken) > 0)
             {
                 world.Tell(new(
@@ -268,6 +301,16 @@ internal sealed partial class FailoverCoordinator(
                 { NodeName = node.Name, Volumes = group.Volumes, Pods = dead });
             }
         }
+    }
+
+    private bool HasWaited(VolumePod pod)
+    {
+        if (!_heldUpSince.TryGetValue(pod.Uid, out var since))
+        {
+            _heldUpSince.Add(pod.Uid, since = time.GetTimestamp());
+        }
+
+        return time.GetElapsedTime(since) > _stagingPatience;
     }
 
     private void StartPaced(string key, Func<Task<MoveOutcome>> work, TimeSpan? pace = null)

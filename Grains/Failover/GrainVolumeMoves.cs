@@ -28,7 +28,7 @@ internal sealed class GrainVolumeMoves(
     public async Task<IReadOnlyList<VolumeRecord>> ListUnsettledAsync(CancellationToken cancellationToken) =>
     [
         .. (await store.ListAsync(null, 0, cancellationToken)).Select(s => s.Value)
-            .Where(v => v.State == VolumeState.Ready && (v.Move is not null || v.Retired.Count > 0)),
+            .Where(v => v.Move is not null || v.Retired.Count > 0 || v.Abandoned.Count > 0),
     ];
 
     public IVolumeGrain Get(string volumeId) => grains.GetGrain<IVolumeGrain>(volumeId);

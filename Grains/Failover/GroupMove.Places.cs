@@ -37,13 +37,15 @@ internal sealed partial class GroupMove
             {
                 foreach (var record in moving)
                 {
-                    await volumes.Get(record.VolumeId).PlaceMoveAsync(record.Move!.Id, node, cancellationToken);
+                    RequireAt(node, await volumes.Get(record.VolumeId).PlaceMoveAsync(record.Move!.Id, node, cancellationToken));
                 }
 
                 var made = new Dictionary<string, VolumeRecord>(StringComparer.Ordinal);
                 foreach (var record in moving)
                 {
-                    made[record.VolumeId] = await volumes.Get(record.VolumeId).MakeMoveAsync(record.Move!.Id, cancellationToken);
+                    var found = await volumes.Get(record.VolumeId).MakeMoveAsync(record.Move!.Id, cancellationToken);
+                    RequireAt(node, found);
+                    made[record.VolumeId] = found;
                 }
 
                 return [.. records.Select(r => made.GetValueOrDefault(r.VolumeId, r))];
@@ -70,6 +72,18 @@ internal sealed partial class GroupMove
         place.NodeName != wanted ? place with { Obstacle = $"node {wanted} was asked for" }
         : moving.All(r => r.Move is { Restores: not null } move && move.From.NodeName == wanted) ? place with { Obstacle = "" }
         : place;
+
+    // Two coordinators that prefer different nodes must not get half of the group each. Both begin with the same volume:
+    // who finds it elsewhere does not touch the others.
+    private static void RequireAt(string node, VolumeRecord record)
+    {
+        var at = record.Move is { Phase: MovePhase.Relocating or MovePhase.Preparing } move ? move.Target?.NodeName : record.NodeName;
+        if (at != node)
+        {
+            throw new StorageException(
+                StorageErrorCode.Aborted, $"Volume '{record.VolumeId}' was placed on node '{at}' at the same time, not on node '{node}'.");
+        }
+    }
 
     private async Task<IReadOnlyList<VolumeRecord>> CommitAsync(
         IReadOnlyList<VolumeRecord> records, CancellationToken cancellationToken)

@@ -69,10 +69,7 @@ internal sealed partial class GroupMove(
             }
 
             await RehomeAsync(group, records, moveId, cancellationToken);
-            var moved = cause == MoveCause.Requested
-                ? await RefreshAsync(group, records, node, cancellationToken)
-                : group with { Volumes = records };
-            await ReleaseAsync(moved, moveId, node, cause, cancellationToken);
+            await ReleaseAsync(group, moveId, node, cause, cancellationToken);
             FailoverMetrics.Finished(cause, "done", time.GetElapsedTime(started));
             return MoveOutcome.Done;
         }
@@ -243,8 +240,22 @@ internal sealed partial class GroupMove(
             }
 
             var grain = volumes.Get(record.VolumeId);
+            var isRemembered = move.Manifest.Length > 0;
             var what = await world.RehomeAsync(
-                record, manifest => grain.RememberManifestAsync(move.Id, manifest, cancellationToken), cancellationToken);
+                record,
+                manifest =>
+                {
+                    isRemembered = true;
+                    return grain.RememberManifestAsync(move.Id, manifest, cancellationToken);
+                },
+                cancellationToken);
+            if (!isRemembered && await grain.GetAsync(cancellationToken) is { Move.Manifest.Length: > 0 })
+            {
+                // What was not found here may be what another coordinator has just deleted, and has yet to make again.
+                throw new StorageException(
+                    StorageErrorCode.Aborted, $"The PersistentVolume of volume '{record.VolumeId}' was being bound by another coordinator.");
+            }
+
             await grain.CompleteStepAsync(move.Id, MovePhase.Rehoming, what, cancellationToken);
             FailoverMetrics.Phase("rehome", time.GetUtcNow() - move.PhaseSince);
         }
@@ -254,9 +265,7 @@ internal sealed partial class GroupMove(
         VolumeGroup group, string moveId, NodeVerdict node, MoveCause cause, CancellationToken cancellationToken)
     {
         using var activity = StartSpan("failover.release", moveId, group);
-
-        // Where the volume has come back to its own node, whoever waits for it there can go on.
-        var left = group.Pods.Where(p => p.NodeName == node.Node.Name && group.Volumes.Any(v => v.NodeName != node.Node.Name)).ToList();
+        var left = await FindLeftAsync(group, node.Node.Name, cause, cancellationToken);
         var released = await world.ReleaseAsync(left, force: cause == MoveCause.NodeLost, cancellationToken);
         crash.Reached("move.released", group.Name);
         foreach (var volume in group.Volumes)
@@ -291,6 +300,37 @@ internal sealed partial class GroupMove(
         MoveData.Restore => $"with what its copy of generation {move.Restores?.Generation} held",
         _ => "new and empty",
     };
+
+    /// <summary>
+    /// Pods on the old node. Also those that came to it since the group was looked at: while it was not bound elsewhere
+    /// yet, the volume drew its pod's successor to a node that had just come back.
+    /// </summary>
+    private async Task<IReadOnlyList<VolumePod>> FindLeftAsync(
+        VolumeGroup group, string node, MoveCause cause, CancellationToken cancellationToken)
+    {
+        var records = new List<VolumeRecord>();
+        foreach (var volume in group.Volumes)
+        {
+            if (await volumes.Get(volume.VolumeId).GetAsync(cancellationToken) is { } record && record.NodeName != node)
+            {
+                records.Add(record);
+            }
+        }
+
+        // Where the volumes have come back to their own node, whoever waits for them there can go on.
+        if (records.Count == 0)
+        {
+            return [];
+        }
+
+        var now = await world.FindGroupsAsync(node, records, cancellationToken);
+        return
+        [
+            .. now.Where(g => g.OptedIn || cause == MoveCause.Requested).SelectMany(g => g.Pods).Concat(group.Pods)
+                .Where(p => p.NodeName == node)
+                .DistinctBy(p => p.Uid),
+        ];
+    }
 
     private async Task NoteAsync(VolumeGroup group, string moveId, StorageException problem, CancellationToken cancellationToken)
     {

@@ -9,7 +9,10 @@ public interface IVolumeMoves
     /// <summary>Volumes whose current generation is on a node, and those that are on their way from it.</summary>
     Task<IReadOnlyList<VolumeRecord>> ListAsync(string node, CancellationToken cancellationToken);
 
-    /// <summary>All volumes with a move under way, or with copies that moves left behind.</summary>
+    /// <summary>
+    /// All volumes with a move under way, with copies that moves left behind, or of which something may be left at places that
+    /// were given up; in any state.
+    /// </summary>
     Task<IReadOnlyList<VolumeRecord>> ListUnsettledAsync(CancellationToken cancellationToken);
 
     /// <summary>The volume's grain.</summary>

@@ -20,11 +20,13 @@ internal static class LapseEvidence
         }
 
         var from = record.Move!.From;
-        var mayHaveWritten = group.Pods.FirstOrDefault(p => p.NodeName == node.Name && p.HasRun);
+
+        // Whether or not it is known to have run: the kubelet's word of that may be what did not get through.
+        var mayHaveWritten = group.Pods.FirstOrDefault(p => p.NodeName == node.Name);
         var guarded = record.Guard is { } guard && guard.NodeName == from.NodeName && guard.Generation == from.Generation;
         if (!guarded && mayHaveWritten is not null)
         {
-            return ("", $"it gave no word to stop writing by itself (pod {mayHaveWritten.Name} started before that)");
+            return ("", $"it gave no word to stop writing by itself (pod {mayHaveWritten.Name} may have started before that)");
         }
 
         return node.Lease switch

@@ -13,6 +13,7 @@ internal sealed partial class PlacementGrain(
     IGrainFactory grains,
     INodeDirectory directory,
     ICarinaConfigSource config,
+    TimeProvider time,
     ILogger<PlacementGrain> logger) : Grain, IPlacementGrain
 {
     public async Task<PlacementRanking> RankAsync(PlacementRequest request, CancellationToken cancellationToken)
@@ -42,8 +43,8 @@ internal sealed partial class PlacementGrain(
     {
         var answers = await Task.WhenAll(directory.LiveNodes.Order(StringComparer.Ordinal).Select(async node =>
         {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(patience);
+            using var late = new CancellationTokenSource(patience, time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
             var asking = AskAsync(
                 node,
                 token => grains.GetGrain<INodeGrain>(node).GetCapacityAsync(awaited.GetValueOrDefault(node, []), token),

@@ -280,6 +280,8 @@ internal sealed partial class VolumeGrain
                 StorageErrorCode.ResourceExhausted, $"Node '{toNode}' is the one that volume '{Id}' is to leave.");
         }
 
+        // What was made there before is in the way of what is to be made.
+        await CleanUpAsync(place => place.NodeName == toNode, cancellationToken);
         await MakeWayAsync(toNode, cancellationToken);
         var record = _record!;
         var generation = NextGeneration(record);

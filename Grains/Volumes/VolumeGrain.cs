@@ -255,21 +255,48 @@ internal sealed partial class VolumeGrain(
         LogAdopted(Id, record.NodeName, record.Pool);
     }
 
-    public async Task CleanUpAsync(CancellationToken cancellationToken)
+    public Task CleanUpAsync(CancellationToken cancellationToken) => CleanUpAsync(_ => true, cancellationToken);
+
+    private async Task CleanUpAsync(Func<AbandonedPlace, bool> which, CancellationToken cancellationToken)
     {
-        foreach (var place in _record?.Abandoned.ToList() ?? [])
+        StorageException? first = null;
+        foreach (var place in _record?.Abandoned.Where(which).ToList() ?? [])
         {
             if (!directory.LiveNodes.Contains(place.NodeName))
             {
                 continue;
             }
 
-            await executor.DeleteAsync(place.NodeName, new(Id, place.Pool, place.Generation), cancellationToken);
-            await Ledger(place.NodeName).ReleaseAsync(Id, place.Generation, cancellationToken);
+            try
+            {
+                if (!IsReplaced(_record!, place))
+                {
+                    await executor.DeleteAsync(place.NodeName, new(Id, place.Pool, place.Generation), cancellationToken);
+                }
+
+                await Ledger(place.NodeName).ReleaseAsync(Id, place.Generation, cancellationToken);
+            }
+            catch (StorageException exception)
+            {
+                // One that fails must not keep the others from being cleaned up.
+                first ??= exception;
+                continue;
+            }
+
             await WriteAsync(_record! with { Abandoned = [.. _record.Abandoned.Where(a => a != place)] });
             LogCleanedUp(Id, place.NodeName, place.Generation);
         }
+
+        if (first is not null)
+        {
+            throw new StorageException(first.Code, first.Message, first);
+        }
     }
+
+    /// <summary>The disk has a later copy there, which it could only get when nothing of this one was left.</summary>
+    private static bool IsReplaced(VolumeRecord record, AbandonedPlace place) =>
+        record.Retired.Where(c => c.StoredAs.Length == 0).Select(c => (c.NodeName, c.Pool, c.Generation)).Append((record.NodeName, record.Pool, record.Generation))
+            .Any(c => c.NodeName == place.NodeName && c.Pool == place.Pool && c.Generation > place.Generation);
 
     private Task WriteAsync(VolumeRecord record) => StoreAsync(async () =>
     {

@@ -46,12 +46,13 @@ internal sealed partial class PersistentVolumeHoming(IKubernetes client, TimePro
         HomingRequest request, Func<string, Task> remember, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
+        var manifest = request.Manifest;
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             try
             {
                 var found = await FindAsync(request.Name, cancellationToken).ConfigureAwait(false);
-                if (found is null && request.Manifest.Length == 0)
+                if (found is null && manifest.Length == 0)
                 {
                     return false;
                 }
@@ -61,12 +62,14 @@ internal sealed partial class PersistentVolumeHoming(IKubernetes client, TimePro
                     RequireOurs(found, request);
                 }
 
-                var wanted = Wanted(found ?? KubernetesJson.Deserialize<V1PersistentVolume>(request.Manifest), request);
+                var wanted = Wanted(found ?? KubernetesJson.Deserialize<V1PersistentVolume>(manifest), request);
                 if (found is null || !IsAt(found, request.NodeName) || found.Metadata.DeletionTimestamp is not null)
                 {
                     if (found is null || !await TryPatchAsync(found, wanted, cancellationToken).ConfigureAwait(false))
                     {
-                        await remember(KubernetesJson.Serialize(wanted)).ConfigureAwait(false);
+                        // Of what is deleted in a moment, a conflict leaves nothing that could be found again.
+                        manifest = KubernetesJson.Serialize(wanted);
+                        await remember(manifest).ConfigureAwait(false);
                         await ReplaceAsync(found, wanted, cancellationToken).ConfigureAwait(false);
                     }
 

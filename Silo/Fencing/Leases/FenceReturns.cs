@@ -61,6 +61,15 @@ internal sealed partial class FenceReturns(
                 _inherited.Remove(key);
         }
 
+        // The guard process may have cut it off while this one had just started: nobody hears of that but from here.
+        foreach (var volume in fenced.All.Where(volume => !fenced.IsConfirmed(volume)))
+        {
+            await TryAsync(
+                "fence", volume.VolumeId,
+                limit => fence.FenceAsync(new(volume.VolumeId, volume.Pool, volume.Generation), volume.Reason, limit),
+                stop).ConfigureAwait(false);
+        }
+
         var now = time.GetUtcNow();
         var all = fenced.All;
         foreach (var gone in _paces.Keys.Except(all.Select(volume => volume.VolumeId)).ToList())

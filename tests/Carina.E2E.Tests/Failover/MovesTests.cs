@@ -19,12 +19,12 @@ public sealed class MovesTests(FailoverCluster cluster)
     [Fact]
     public async Task What_was_left_behind_is_put_aside_restored_and_discarded()
     {
-        var (volume, first) = await cluster.RunAsync("returning", "node-1", _optedIn);
+        var (volume, first) = await cluster.RunAsync("restored", "node-1", _optedIn);
         var written = await WriteAsync(first, volume);
         var free = await AllocatedAsync("node-1");
 
         await cluster.StopKubeletAsync("node-1");
-        var second = await cluster.WaitUntilRunningAsync("returning", p => p.Metadata.Uid != first.Metadata.Uid);
+        var second = await cluster.WaitUntilRunningAsync("restored", p => p.Metadata.Uid != first.Metadata.Uid);
         Assert.False(File.Exists(cluster.FileOf(second, volume, "data")));
         await cluster.StartKubeletAsync("node-1");
         await ReadUntilAsync(volume, "{.spec.retiredCopies[0].storedAs}", text => text == RetiredCopyId.Of(volume.Handle, 1));
@@ -32,7 +32,7 @@ public sealed class MovesTests(FailoverCluster cluster)
 
         // Back to where it came from, with what it held then; what the other one held is the copy now.
         await cluster.AnnotateAsync(volume, FailoverNames.RestoreCopy, "node-1/1");
-        var third = await cluster.WaitUntilRunningAsync("returning", p => p.Metadata.Uid != second.Metadata.Uid && p.Spec.NodeName == "node-1", Limit);
+        var third = await cluster.WaitUntilRunningAsync("restored", p => p.Metadata.Uid != second.Metadata.Uid && p.Spec.NodeName == "node-1", Limit);
         Assert.Equal(written, await HashAsync(third, volume));
         var copies = await ReadUntilAsync(
             volume,
@@ -44,7 +44,7 @@ public sealed class MovesTests(FailoverCluster cluster)
         // Over a second time: the node is a place to go to again.
         await cluster.AnnotateAsync(volume, FailoverNames.MoveTo, second.Spec.NodeName);
         var fourth = await cluster.WaitUntilRunningAsync(
-            "returning", p => p.Metadata.Uid != third.Metadata.Uid && p.Spec.NodeName == second.Spec.NodeName, Limit);
+            "restored", p => p.Metadata.Uid != third.Metadata.Uid && p.Spec.NodeName == second.Spec.NodeName, Limit);
         Assert.Equal(written, await HashAsync(fourth, volume));
 
         await cluster.AnnotateAsync(volume, FailoverNames.DiscardCopy, $"{second.Spec.NodeName}/2");

@@ -21,12 +21,12 @@ public sealed class LapseEvidenceTests
     }
 
     [Fact]
-    public void Of_a_volume_that_was_not_guarded_it_is_none_once_a_pod_has_run()
+    public void Of_a_volume_that_was_not_guarded_it_is_none_while_a_pod_is_on_the_node()
     {
         AssertMissing(Find(_lapsed, record: Record() with { Guard = null }));
         AssertMissing(Find(_lapsed, record: Record() with { Guard = new(Old, 6, default) }));
         AssertMissing(Find(_lapsed, record: Record() with { Guard = new("node-2", 7, default) }));
-        Assert.NotEmpty(Find(_lapsed, record: Record() with { Guard = null }, hasRun: false).Evidence);
+        Assert.NotEmpty(Find(_lapsed, record: Record() with { Guard = null }, podNode: "").Evidence);
     }
 
     [Fact]
@@ -42,20 +42,20 @@ public sealed class LapseEvidenceTests
     {
         var options = new FailoverOptions { HandOver = HandOver.Fenced };
         AssertMissing(Find(_lapsed, options));
-        AssertMissing(Find(_lapsed, options, hasRun: false));
+        AssertMissing(Find(_lapsed, options, podNode: ""));
         Assert.NotEmpty(Find(_lapsed, options, Record("lapsed")).Evidence);
         AssertMissing(Find(_lapsed, record: Record("fenced")));
         AssertMissing(Find(_lapsed with { HasGuardProcess = false }, record: Record("guarded")));
     }
 
     private static (string Evidence, string Missing) Find(
-        ObservedLease? lease, FailoverOptions? options = null, VolumeRecord? record = null, bool hasRun = true)
+        ObservedLease? lease, FailoverOptions? options = null, VolumeRecord? record = null, string podNode = Old)
     {
         record ??= Record();
         var group = new VolumeGroup
         {
             Volumes = [record],
-            Pods = [new("default", "pod", "uid", Old, OptedIn: true, hasRun)],
+            Pods = [new("default", "pod", "uid", podNode, OptedIn: true, HasRun: false)],
             OptedIn = true,
         };
         return LapseEvidence.Find(record, group, new() { Name = Old, Ready = false, SiloLive = false, Lease = lease }, options ?? new());
