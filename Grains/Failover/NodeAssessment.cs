@@ -12,6 +12,12 @@ public sealed record NodeVerdict(ObservedNode Node, string Lost, string Spared)
 /// <summary>Judges nodes. Pure: the same observations give the same verdicts.</summary>
 public static class NodeAssessment
 {
+    /// <summary>
+    /// Silence after which a node without a Node object is not counted any more. By then its own count of nodes, if it
+    /// still has one, has long come to nothing: its guarded volumes are cut off.
+    /// </summary>
+    public static readonly TimeSpan ForgottenAfter = TimeSpan.FromMinutes(10);
+
     /// <summary>A verdict for each node.</summary>
     public static IReadOnlyList<NodeVerdict> Assess(IReadOnlyList<ObservedNode> nodes, FailoverOptions options)
     {
@@ -34,7 +40,7 @@ public static class NodeAssessment
     {
         ArgumentNullException.ThrowIfNull(nodes);
         ArgumentNullException.ThrowIfNull(options);
-        var known = nodes.Where(n => !n.OutOfService).ToList();
+        var known = nodes.Where(n => !n.OutOfService && !IsForgotten(n)).ToList();
         var all = FindStormAmong(known, options);
         return all.Length > 0 ? all : FindStormAmong([.. known.Where(n => n.Lease is not null)], options);
     }
@@ -69,6 +75,10 @@ public static class NodeAssessment
         node is { InMaintenance: true, OutOfService: false } && options.SkipCordonedNodes
             ? "it is cordoned or in maintenance, so somebody is working on it"
             : "";
+
+    // Taken out of the cluster; nothing but its lease is left, and leases of such nodes must not add up for years.
+    private static bool IsForgotten(ObservedNode node) =>
+        node is { Exists: false, SiloLive: false, Lease: { } lease } && lease.Silence >= ForgottenAfter;
 
     private static bool IsSilent(ObservedNode node, FailoverOptions options) =>
         (node.Exists && !node.Ready) || node.Lease?.HasLapsed(options.LeaseMargin) == true

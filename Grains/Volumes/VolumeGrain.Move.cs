@@ -351,7 +351,7 @@ internal sealed partial class VolumeGrain
     private static VolumeRecord WithoutTarget(VolumeRecord record) => record.Move?.Target is { } target
         ? record with
         {
-            Move = record.Move with { Target = null, Made = null },
+            Move = record.Move with { Target = null, Made = null, Copied = "" },
             Abandoned = record.Move.Restores is null ? [.. record.Abandoned, target] : record.Abandoned,
         }
         : record;

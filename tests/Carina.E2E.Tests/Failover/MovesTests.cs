@@ -70,6 +70,30 @@ public sealed class MovesTests(FailoverCluster cluster)
     }
 
     [Fact]
+    public async Task A_disruption_budget_holds_a_move_up_and_it_can_be_cancelled_without_harm()
+    {
+        var (volume, before) = await cluster.RunAsync("budgeted", "node-3", new Dictionary<string, string>());
+        var written = await WriteAsync(before, volume);
+        await cluster.Truth.Plane.KubectlAsync("create", "poddisruptionbudget", "budgeted", "--selector=app=budgeted", "--min-available=1");
+        await cluster.AnnotateAsync(volume, FailoverNames.MoveTo, "node-1");
+        await ReadUntilAsync(
+            volume,
+            "{.spec.move.phase}|{.spec.move.problem}",
+            text => text.StartsWith("Preparing|", StringComparison.Ordinal) && text.Contains("budget", StringComparison.Ordinal));
+        await AssertRefusedAsync(volume, FailoverNames.MoveTo, "node-2", "is being moved already");
+
+        // It goes on being used, and what was copied goes away again.
+        await File.WriteAllTextAsync(cluster.FileOf(before, volume, "still"), "data", Stop);
+        await cluster.AnnotateAsync(volume, FailoverNames.CancelMove, "true");
+        await ReadUntilAsync(volume, "{.spec.move}|{.spec.abandonedPlaces}", text => text == "|");
+        Assert.DoesNotContain(
+            (await cluster.Cluster.Node("node-1").Storage.ListVolumesAsync(Stop)).Keys,
+            name => name.Contains(volume.Handle, StringComparison.Ordinal));
+        Assert.Equal(written, await HashAsync(before, volume));
+        await cluster.WaitUntilRunningAsync("budgeted", p => p.Metadata.Uid == before.Metadata.Uid);
+    }
+
+    [Fact]
     public async Task A_class_or_pod_that_asks_for_it_keeps_the_data_when_only_the_kubelet_is_lost()
     {
         var (volume, before) = await cluster.RunAsync("kept", "node-3", new Dictionary<string, string>(_optedIn) { [FailoverDataPolicy.Key] = "copy" });

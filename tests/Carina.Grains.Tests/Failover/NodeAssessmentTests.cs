@@ -104,6 +104,24 @@ public sealed class NodeAssessmentTests
     }
 
     [Fact]
+    public void A_node_that_was_removed_long_ago_is_not_counted()
+    {
+        var removed = Node() with
+        {
+            Exists = false,
+            Ready = false,
+            SiloLive = false,
+            Lease = _lapsed with { Silence = NodeAssessment.ForgottenAfter - TimeSpan.FromSeconds(1) },
+        };
+        var lost = Node() with { Lease = _lapsed };
+        Assert.NotEmpty(NodeAssessment.FindStorm([removed, lost, Node()], _options));
+        removed = removed with { Lease = removed.Lease! with { Silence = NodeAssessment.ForgottenAfter } };
+        Assert.Empty(NodeAssessment.FindStorm([removed, removed, lost, Node()], _options));
+        Assert.NotEmpty(NodeAssessment.FindStorm([removed with { SiloLive = true }, lost, Node()], _options));
+        Assert.NotEmpty(NodeAssessment.FindStorm([removed with { Exists = true }, lost, Node()], _options));
+    }
+
+    [Fact]
     public void A_machine_that_an_operator_says_is_off_is_not_counted()
     {
         ObservedNode[] nodes =
