@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json;
 using Carina.Grains;
 using Carina.Grains.Failover;
 using Carina.Harness.Kubernetes;
@@ -74,7 +75,20 @@ public sealed class MovesTests(FailoverCluster cluster)
     {
         var (volume, before) = await cluster.RunAsync("budgeted", "node-3", new Dictionary<string, string>());
         var written = await WriteAsync(before, volume);
-        await cluster.Truth.Plane.KubectlAsync("create", "poddisruptionbudget", "budgeted", "--selector=app=budgeted", "--min-available=1");
+        var served = (await cluster.Truth.Plane.KubectlAsync("api-versions")).Split('\n', StringSplitOptions.TrimEntries);
+        var budget = Path.GetTempFileName();
+        await File.WriteAllTextAsync(
+            budget,
+            JsonSerializer.Serialize(new
+            {
+                apiVersion = served.Contains("policy/v1") ? "policy/v1" : "policy/v1beta1",
+                kind = "PodDisruptionBudget",
+                metadata = new { name = "budgeted", @namespace = FailoverCluster.Namespace },
+                spec = new { minAvailable = 1, selector = new { matchLabels = new { app = "budgeted" } } },
+            }),
+            Stop);
+        await cluster.Truth.Plane.KubectlAsync("create", "--filename", budget);
+        File.Delete(budget);
         await cluster.AnnotateAsync(volume, FailoverNames.MoveTo, "node-1");
         await ReadUntilAsync(
             volume,
