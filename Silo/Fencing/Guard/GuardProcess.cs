@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Diagnostics;
 using Carina.Grains.Volumes;
 using Carina.Silo.Backends.Files;
 using Carina.Silo.Backends.Lvm;
@@ -14,7 +16,7 @@ namespace Carina.Silo.Fencing.Guard;
 /// The process beside the silo that <see cref="FenceGuard"/> runs in: <c>Carina.Silo guard</c>, with the silo's arguments.
 /// No Orleans, no web server, nothing that another machine could hold up.
 /// </summary>
-public static class GuardProcess
+public static partial class GuardProcess
 {
     /// <summary>First argument of the command line.</summary>
     public const string Verb = "guard";
@@ -25,6 +27,7 @@ public static class GuardProcess
     /// <summary>Builds the process from its command line, without the verb, and environment.</summary>
     public static IHost Build(string[] args)
     {
+        var refusal = RaisePriority();
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddEnvironmentVariables();
         builder.Configuration.AddCommandLine(args, new Dictionary<string, string>(CarinaSilo.Switches)
@@ -38,8 +41,34 @@ public static class GuardProcess
         builder.Services.AddOptions<GuardOptions>().Bind(builder.Configuration.GetSection(GuardOptions.Section));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = _patience);
         builder.Services.AddGuard(options);
-        return builder.Build();
+        var host = builder.Build();
+        if (refusal.Length > 0)
+            LogNoPriority(host.Services.GetRequiredService<ILogger<FenceGuard>>(), refusal);
+
+        return host;
     }
+
+    /// <summary>
+    /// On a node that has no processor time to spare, this process has a deadline to keep. Before any other thread is
+    /// started: threads inherit it.
+    /// </summary>
+    /// <returns>Why it was refused; empty when it was not.</returns>
+    private static string RaisePriority()
+    {
+        try
+        {
+            using var self = Process.GetCurrentProcess();
+            self.PriorityClass = ProcessPriorityClass.RealTime;
+            return "";
+        }
+        catch (Win32Exception exception)
+        {
+            return exception.Message;
+        }
+    }
+
+    [LoggerMessage(20, LogLevel.Warning, "The guard process runs with ordinary priority ({Reason}); on a busy node it may come late")]
+    private static partial void LogNoPriority(ILogger logger, string reason);
 
     /// <summary>Path of the file in which a silo of these options says what it has promised.</summary>
     internal static string DeadlineFileOf(SiloOptions options) => Path.Combine(options.OwnRunDirectory, "lease.json");
