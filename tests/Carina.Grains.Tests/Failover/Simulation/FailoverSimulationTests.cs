@@ -26,6 +26,7 @@ public sealed class FailoverSimulationTests(ITestOutputHelper output)
         var watch = Stopwatch.StartNew();
         var failures = new List<string>();
         var (moves, cancellations, writes, steps) = (0, 0, 0L, 0L);
+        var contents = (Copies: 0, Restores: 0, Discards: 0);
         var seeds = Setting("CARINA_SIM_SEEDS") ?? Seeds;
         for (var seed = 0; seed < seeds; seed++)
         {
@@ -38,13 +39,17 @@ public sealed class FailoverSimulationTests(ITestOutputHelper output)
             moves += run.Cluster.Checks.Moves;
             cancellations += run.Cluster.Checks.Cancellations;
             writes += run.Cluster.Checks.Writes;
+            var (copied, restored, discarded) = run.Cluster.Checks.Contents.Count;
+            contents = (contents.Copies + copied, contents.Restores + restored, contents.Discards + discarded);
             steps += run.Cluster.Simulator.Steps;
         }
 
         output.WriteLine(
-            $"{seeds} seeds, {moves} moves, {cancellations} cancelled, {writes} writes, {steps} steps in {watch.Elapsed.TotalSeconds:0.0} s");
+            $"{seeds} seeds, {moves} moves, {cancellations} cancelled, {writes} writes, "
+            + $"{contents.Copies} with contents, {contents.Restores} restored, {contents.Discards} copies removed, {steps} steps in {watch.Elapsed.TotalSeconds:0.0} s");
         Assert.True(failures.Count == 0, string.Join('\n', failures.Prepend($"{failures.Count} of {seeds} seeds failed.")));
         Assert.True(moves > seeds / 10, "Next to nothing was moved.");
+        Assert.True(contents.Copies > seeds / 10 && contents.Restores > seeds / 20, "Next to nothing was copied or restored.");
     }
 
     [Fact]
