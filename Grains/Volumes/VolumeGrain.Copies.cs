@@ -28,6 +28,12 @@ internal sealed partial class VolumeGrain
             return record;
         }
 
+        if (record.Move?.Restores == copy)
+        {
+            throw new StorageException(
+                StorageErrorCode.FailedPrecondition, $"The copy of generation {generation} on node '{nodeName}' is being restored.");
+        }
+
         RequireLive(nodeName, $"rid of its copy of generation {generation}");
         await RemoveCopyAsync(copy, cancellationToken);
         await WriteAsync((_record! with { Retired = [.. _record.Retired.Where(c => c != copy)] }).Remember(
