@@ -75,6 +75,12 @@ internal sealed partial class FailoverCoordinator
         var held = await volumes.ListAsync(record.NodeName, cancellationToken);
         var group = (await FindAllGroupsAsync(record.NodeName, [.. held.Where(v => v.VolumeId != record.VolumeId), record], cancellationToken))
             .First(g => g.Volumes.Any(v => v.VolumeId == record.VolumeId));
+        if (request.Kind == VolumeRequestKind.Restore && to == record.NodeName)
+        {
+            // Nothing goes elsewhere, so what its pods use besides can stay.
+            group = group with { Volumes = [record] };
+        }
+
         await BeginGroupAsync(group, record.NodeName, to, record.VolumeId, copy.Generation, cancellationToken);
     }
 
