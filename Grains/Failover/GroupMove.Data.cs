@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Carina.Grains.Agents;
 using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
@@ -97,7 +98,8 @@ internal sealed partial class GroupMove
             // Pods of a move that was cancelled, or went on elsewhere, are not to be ended, nor are their successors.
             foreach (var record in records.Where(r => r.Move is { Phase: MovePhase.Fencing }))
             {
-                if (await volumes.Get(record.VolumeId).GetAsync(cancellationToken) is not { Move.Phase: MovePhase.Fencing } now || now.Move.Id != moveId)
+                if (await volumes.Get(record.VolumeId).GetAsync(cancellationToken) is not { Move.Phase: MovePhase.Fencing } now
+                    || now.Move.Id != record.Move!.Id)
                 {
                     throw new StorageException(StorageErrorCode.Aborted, $"The move of volume '{record.VolumeId}' went on, or ended, meanwhile.");
                 }
@@ -176,6 +178,9 @@ internal sealed partial class GroupMove
             From = new(record.VolumeId, move.From.Pool, move.From.Generation),
             ToNode = move.Target!.NodeName,
             To = new(record.VolumeId, move.Target.Pool, move.Target.Generation),
+
+            // A first pass is not begun beside another that still runs: it could put back what was there before.
+            Attempt = pass > 1 ? ActivityTraceId.CreateRandom().ToHexString() : "",
         };
         while (true)
         {
