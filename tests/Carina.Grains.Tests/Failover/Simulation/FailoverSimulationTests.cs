@@ -9,7 +9,7 @@ namespace Carina.Grains.Tests.Failover.Simulation;
 /// </summary>
 public sealed class FailoverSimulationTests(ITestOutputHelper output)
 {
-    private const int Seeds = 2000;
+    private const int Seeds = 700;
 
     [Fact]
     public void Nothing_is_written_twice_and_nothing_is_lost_whatever_fails()

@@ -14,6 +14,7 @@ internal sealed class SimChecks
     private static readonly TimeSpan _thawGrace = TimeSpan.FromSeconds(1.5);
 
     private static readonly TimeSpan _oldEnough = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _copyInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _writeInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly SimCluster _cluster;
@@ -26,6 +27,7 @@ internal sealed class SimChecks
         cluster.Api.Releasing = OnRelease;
         Contents = new(cluster);
         cluster.Simulator.Every(_writeInterval, WriteAll);
+        cluster.Simulator.Every(_copyInterval, Contents.LookAtCopies);
     }
 
     /// <summary>Records that pods got acknowledged.</summary>
@@ -100,7 +102,6 @@ internal sealed class SimChecks
 
     private void WriteAll()
     {
-        Contents.LookAtCopies();
         foreach (var machine in _cluster.Machines)
         {
             foreach (var container in machine.Containers.Values)

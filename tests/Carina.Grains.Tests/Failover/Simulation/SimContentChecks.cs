@@ -129,9 +129,11 @@ internal sealed class SimContentChecks(SimCluster cluster)
         }
     }
 
-    public void CopiedExactly(SimMachine machine, DiskVolumeKey from)
+    /// <summary>A last pass has ended; that of a move which was cancelled meanwhile is of no use to anybody.</summary>
+    public void CopiedExactly(SimMachine machine, CopyOrder order)
     {
-        if (!machine.Cut.Contains(from))
+        var from = order.From;
+        if (!machine.Cut.Contains(from) && cluster.Api.Volumes.Records[from.VolumeId].Value.Move?.Id == order.MoveId)
         {
             cluster.Simulator.Fail($"{from.VolumeId}#{from.Generation} was copied for the last time, and {machine.Name} can write to it.");
         }

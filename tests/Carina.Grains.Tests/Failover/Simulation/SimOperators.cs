@@ -45,6 +45,22 @@ internal sealed class SimOperators(SimCluster cluster, Random random)
 
     public void AskOnceMore() => (random.Next(3) == 0 ? (Action)Move : Restore)();
 
+    /// <summary>
+    /// Volumes of one pod are brought together again: while it ends on an earlier node that is silent, nobody can tell that
+    /// they belong together, and a move takes one of them alone.
+    /// </summary>
+    public void Reunite()
+    {
+        foreach (var app in cluster.Apps)
+        {
+            var records = app.Claims.Select(cluster.RecordOf).ToList();
+            if (records.All(r => r.Move is null) && records.FirstOrDefault(r => r.NodeName != records[0].NodeName) is { } apart)
+            {
+                cluster.Ask(apart.VolumeId, VolumeRequestKind.Move, records[0].NodeName);
+            }
+        }
+    }
+
     private void Move()
     {
         var to = random.Next(2) == 0 ? FailoverNames.AnyNode : cluster.Machines[random.Next(cluster.Machines.Count)].Name;

@@ -34,6 +34,11 @@ internal sealed class SimRun(int seed, SimMutation mutation = SimMutation.None, 
         simulator.RunFor(time + simulator.Between(0, 60));
         faults.Heal();
         operators?.End();
+        if (operators is not null)
+        {
+            simulator.Every(TimeSpan.FromMinutes(2), operators.Reunite);
+        }
+
         AwaitCalm("all was repaired");
         if (operators is not null && simulator.Failure is null)
         {

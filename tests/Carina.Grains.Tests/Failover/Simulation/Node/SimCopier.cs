@@ -36,11 +36,11 @@ internal sealed class SimCopier(SimCluster cluster, SimMachine machine, SimAgent
 
         await Task.WhenAny(job.Running, Silo.Process.Delay(_answerWithin));
         stop.ThrowIfCancellationRequested();
-        if (job.Running.IsFaulted)
+        if (job.Running is { IsCompleted: true, IsCompletedSuccessfully: false })
         {
             // Asked for again, it begins anew.
             _jobs.Remove(order);
-            return job.State with { Problem = job.Running.Exception.GetBaseException().Message };
+            return job.State with { Problem = job.Running.Exception?.GetBaseException().Message ?? "it was cancelled" };
         }
 
         return job.State with { IsDone = job.Running.IsCompleted };
@@ -84,7 +84,7 @@ internal sealed class SimCopier(SimCluster cluster, SimMachine machine, SimAgent
 
         if (order.Pass > 1)
         {
-            cluster.Checks.Contents.CopiedExactly(machine, order.From);
+            cluster.Checks.Contents.CopiedExactly(machine, order);
             cluster.Copied.Add(order.MoveId + order.From.VolumeId);
         }
 
