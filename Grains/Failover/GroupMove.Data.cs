@@ -154,7 +154,8 @@ internal sealed partial class GroupMove
                 FailoverMetrics.Phase("copy", time.GetElapsedTime(started));
                 copied.Add(await volumes.Get(record.VolumeId).ConfirmCopyAsync(
                     move.Id,
-                    $"{progress.TotalBytes} bytes were compared with the copy on node '{move.Target!.NodeName}', {progress.SentBytes} sent at last; "
+                    move.Target!,
+                    $"{progress.TotalBytes} bytes were compared with the copy on node '{move.Target.NodeName}', {progress.SentBytes} sent at last; "
                     + $"sha256 of all blocks {progress.Checksum}",
                     cancellationToken));
             }
