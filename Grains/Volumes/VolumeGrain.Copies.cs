@@ -122,6 +122,12 @@ internal sealed partial class VolumeGrain
         }
 
         RequireLive(copy.NodeName, "left as it was");
+        if (move.Made is not null)
+        {
+            // Whoever finds the move after this was interrupted must not take the copy for what is restored already.
+            await WriteAsync(_record! with { Move = move with { Made = null } });
+        }
+
         var (from, to) = (new DiskVolumeKey(Id, target.Pool, target.Generation), copy.KeyOf(Id));
         var renamed = await executor.RenameAsync(copy.NodeName, from, to, cancellationToken);
         await Ledger(copy.NodeName).RenameAsync(from, to, renamed.Bytes, cancellationToken);

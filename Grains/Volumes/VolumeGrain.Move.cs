@@ -62,7 +62,7 @@ internal sealed partial class VolumeGrain
         }
 
         await UndoRestoreAsync(move, cancellationToken);
-        await WriteAsync((WithoutTarget(_record) with { Move = null }).Remember(time.GetUtcNow(), $"Stays where it is: {reason}"));
+        await WriteAsync((WithoutTarget(_record!) with { Move = null }).Remember(time.GetUtcNow(), $"Stays where it is: {reason}"));
         await CleanUpAsync(cancellationToken);
     }
 
@@ -143,11 +143,11 @@ internal sealed partial class VolumeGrain
 
     public async Task<VolumeRecord> UnplaceMoveAsync(string moveId, CancellationToken cancellationToken)
     {
-        var (record, move) = RequireMove(moveId);
+        var (_, move) = RequireMove(moveId);
         if (MayBePlaced(move) && move.Target is not null)
         {
             await UndoRestoreAsync(move, cancellationToken);
-            await WriteAsync(WithoutTarget(record));
+            await WriteAsync(WithoutTarget(_record!));
             await CleanUpAsync(cancellationToken);
         }
 
