@@ -161,11 +161,16 @@ internal sealed partial class VolumeGrain
 
     private async Task RemoveCopyAsync(RetiredCopy copy, CancellationToken cancellationToken)
     {
+        // One that was put aside may have its new handle, and its record not say so yet.
         var key = copy.KeyOf(Id);
-        await executor.DeleteAsync(copy.NodeName, key, cancellationToken);
-        crash.Reached("copy.off-disk", Id);
-        await Ledger(copy.NodeName).ReleaseAsync(key.VolumeId, key.Generation, cancellationToken);
-        crash.Reached("copy.released", Id);
+        var aside = key with { VolumeId = RetiredCopyId.Of(Id, copy.Generation) };
+        foreach (var handle in copy.StoredAs.Length > 0 ? [key] : new[] { key, aside })
+        {
+            await executor.DeleteAsync(copy.NodeName, handle, cancellationToken);
+            crash.Reached("copy.off-disk", Id);
+            await Ledger(copy.NodeName).ReleaseAsync(handle.VolumeId, handle.Generation, cancellationToken);
+            crash.Reached("copy.released", Id);
+        }
     }
 
     /// <summary>
