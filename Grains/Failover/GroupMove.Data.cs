@@ -155,7 +155,7 @@ internal sealed partial class GroupMove
                 copied.Add(await volumes.Get(record.VolumeId).ConfirmCopyAsync(
                     move.Id,
                     move.Target!,
-                    $"{progress.TotalBytes} bytes were compared with the copy on node '{move.Target.NodeName}', {progress.SentBytes} sent at last; "
+                    $"{progress.TotalBytes} bytes were compared with the copy on node '{move.Target!.NodeName}', {progress.SentBytes} sent at last; "
                     + $"sha256 of all blocks {progress.Checksum}",
                     cancellationToken));
             }
