@@ -42,7 +42,8 @@ internal sealed partial class FailoverCoordinator
                 _ => BeginAsync(record, request, cancellationToken),
             });
         }
-        catch (StorageException exception) when (exception.Code is not (StorageErrorCode.Unavailable or StorageErrorCode.Internal))
+        catch (StorageException exception) when (
+            exception.Code is not (StorageErrorCode.Unavailable or StorageErrorCode.Internal or StorageErrorCode.Aborted))
         {
             world.Tell(new(
                 FailoverNames.MoveRefused, $"{request.Key}: {request.Value} is not done: {exception.Message}", Warning: true)
