@@ -59,7 +59,7 @@ public sealed class CopyCrashPointTests
             var scenario = new MoveScenario(seed: seed);
             Ask(scenario, VolumeRequestKind.Move, FailoverNames.AnyNode);
             IsDone(scenario, r => r.NodeName != scenario.Home.Name && IsAside(r, scenario.Home.Name, 1));
-            var generation = 1L;
+            const long generation = 1;
             if (onOwnNode)
             {
                 // Back, so that both are on the first node.

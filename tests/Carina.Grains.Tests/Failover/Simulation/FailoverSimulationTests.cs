@@ -9,7 +9,10 @@ namespace Carina.Grains.Tests.Failover.Simulation;
 /// </summary>
 public sealed class FailoverSimulationTests(ITestOutputHelper output)
 {
-    private const int Seeds = 700;
+    private const int Seeds = 600;
+
+    // Found faults once, and lie beyond the others.
+    private static readonly int[] _known = [1221, 1297, 1465, 1987];
 
     [Fact]
     public void Nothing_is_written_twice_and_nothing_is_lost_whatever_fails()
@@ -28,7 +31,7 @@ public sealed class FailoverSimulationTests(ITestOutputHelper output)
         var (moves, cancellations, writes, steps) = (0, 0, 0L, 0L);
         var contents = (Copies: 0, Restores: 0, Discards: 0);
         var seeds = Setting("CARINA_SIM_SEEDS") ?? Seeds;
-        for (var seed = 0; seed < seeds; seed++)
+        foreach (var seed in Enumerable.Range(0, seeds).Concat(_known))
         {
             var run = new SimRun(seed);
             if (run.Run() is { } failure)
