@@ -27,6 +27,13 @@ public sealed record CopyOrder
     /// <summary>What is written; nothing uses it yet.</summary>
     [Id(4)]
     public required DiskVolumeKey To { get; init; }
+
+    /// <summary>
+    /// Tells one try of the last pass from another. What is written may have been removed and made anew since an earlier
+    /// try, in the same place and with the same generation: that one's success proves nothing.
+    /// </summary>
+    [Id(5)]
+    public string Attempt { get; init; } = "";
 }
 
 /// <summary>How far a copy is.</summary>

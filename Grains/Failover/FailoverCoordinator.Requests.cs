@@ -42,7 +42,8 @@ internal sealed partial class FailoverCoordinator
                 _ => BeginAsync(record, request, cancellationToken),
             });
         }
-        catch (StorageException exception) when (exception.Code is not (StorageErrorCode.Unavailable or StorageErrorCode.Internal))
+        catch (StorageException exception) when (
+            exception.Code is not (StorageErrorCode.Unavailable or StorageErrorCode.Internal or StorageErrorCode.Aborted))
         {
             world.Tell(new(
                 FailoverNames.MoveRefused, $"{request.Key}: {request.Value} is not done: {exception.Message}", Warning: true)
@@ -75,6 +76,12 @@ internal sealed partial class FailoverCoordinator
         var held = await volumes.ListAsync(record.NodeName, cancellationToken);
         var group = (await FindAllGroupsAsync(record.NodeName, [.. held.Where(v => v.VolumeId != record.VolumeId), record], cancellationToken))
             .First(g => g.Volumes.Any(v => v.VolumeId == record.VolumeId));
+        if (request.Kind == VolumeRequestKind.Restore && to == record.NodeName)
+        {
+            // Nothing goes elsewhere, so what its pods use besides can stay.
+            group = group with { Volumes = [record] };
+        }
+
         await BeginGroupAsync(group, record.NodeName, to, record.VolumeId, copy.Generation, cancellationToken);
     }
 

@@ -128,7 +128,8 @@ internal sealed partial class FailoverCoordinator(
             else if (group.Volumes.Any(v => v.Move is { Cause: MoveCause.Requested }))
             {
                 // What it was asked for needs this node. Should it be lost for good, that is another matter.
-                Start("group " + group.Name, () => _moves.CancelAsync(group, $"node '{node}', which holds the data, is lost", cancellationToken));
+                // Beside the move itself, which may be waiting for pods to end that cannot any more.
+                Start("cancelling of " + group.Name, () => _moves.CancelAsync(group, $"node '{node}', which holds the data, is lost", cancellationToken));
             }
             else if (!group.OptedIn)
             {

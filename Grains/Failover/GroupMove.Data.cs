@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Carina.Grains.Agents;
 using Carina.Grains.Errors;
 using Carina.Grains.Volumes;
@@ -23,6 +24,7 @@ internal sealed partial class GroupMove
                 await CopyAsync(record, pass: 1, cancellationToken);
             }
 
+            await JoinAsync(group, made, moveId, node, cancellationToken);
             var running = (await RefreshAsync(group, made, node, cancellationToken)).Pods.Where(p => p.NodeName == node.Node.Name).ToList();
             if (await world.FindEvictionObstacleAsync(running, cancellationToken) is { Length: > 0 } obstacle)
             {
@@ -46,6 +48,45 @@ internal sealed partial class GroupMove
         return records;
     }
 
+    /// <summary>
+    /// What its pods use besides goes with it: when the move began there may have been no pod that told, and a pod whose
+    /// volumes are on two nodes can never run.
+    /// </summary>
+    private async Task JoinAsync(
+        VolumeGroup group, IReadOnlyList<VolumeRecord> records, string moveId, NodeVerdict node, CancellationToken cancellationToken)
+    {
+        var from = node.Node.Name;
+        var move = records.Select(r => r.Move).First(m => m is not null)!;
+        if (move.To == from)
+        {
+            return;
+        }
+
+        var known = records.Select(r => r.VolumeId).ToHashSet(StringComparer.Ordinal);
+        var groups = await world.FindGroupsAsync(from, await volumes.ListAsync(from, cancellationToken), cancellationToken);
+        var others = groups.Where(g => g.Volumes.Any(v => known.Contains(v.VolumeId)))
+            .SelectMany(g => g.Volumes).Where(v => !known.Contains(v.VolumeId)).ToList();
+        if (others.Count == 0)
+        {
+            return;
+        }
+
+        var names = string.Join(", ", others.Select(v => v.VolumeId));
+        if (others.Any(v => v.Move is { } other && other.Id != moveId))
+        {
+            await CancelAsync(group with { Volumes = records }, $"its pods also use {names}, moved on its own at the same time", cancellationToken);
+            throw new StorageException(StorageErrorCode.Aborted, $"The move of volume '{group.Name}' was cancelled.");
+        }
+
+        foreach (var other in others)
+        {
+            await volumes.Get(other.VolumeId).BeginMoveAsync(
+                new() { Id = moveId, Cause = move.Cause, FromNode = from, To = move.To, Data = MoveData.Copy, Prepare = true }, cancellationToken);
+        }
+
+        throw new StorageException(StorageErrorCode.Unavailable, $"Its pods also use {names}, which go with it.");
+    }
+
     /// <summary>Ends the pods in order, so that what they hold is on the disk.</summary>
     private async Task EndPodsAsync(
         VolumeGroup group, IReadOnlyList<VolumeRecord> records, string moveId, NodeVerdict node, CancellationToken cancellationToken)
@@ -54,6 +95,16 @@ internal sealed partial class GroupMove
         var started = time.GetTimestamp();
         while (time.GetElapsedTime(started) < _podPatience)
         {
+            // Pods of a move that was cancelled, or went on elsewhere, are not to be ended, nor are their successors.
+            foreach (var record in records.Where(r => r.Move is { Phase: MovePhase.Fencing }))
+            {
+                if (await volumes.Get(record.VolumeId).GetAsync(cancellationToken) is not { Move.Phase: MovePhase.Fencing } now
+                    || now.Move.Id != record.Move!.Id)
+                {
+                    throw new StorageException(StorageErrorCode.Aborted, $"The move of volume '{record.VolumeId}' went on, or ended, meanwhile.");
+                }
+            }
+
             var left = (await RefreshAsync(group, records, node, cancellationToken)).Pods
                 .Where(p => p.NodeName == node.Node.Name && p.HasRun).ToList();
             if (left.Count == 0)
@@ -103,6 +154,7 @@ internal sealed partial class GroupMove
                 FailoverMetrics.Phase("copy", time.GetElapsedTime(started));
                 copied.Add(await volumes.Get(record.VolumeId).ConfirmCopyAsync(
                     move.Id,
+                    move.Target!,
                     $"{progress.TotalBytes} bytes were compared with the copy on node '{move.Target!.NodeName}', {progress.SentBytes} sent at last; "
                     + $"sha256 of all blocks {progress.Checksum}",
                     cancellationToken));
@@ -127,6 +179,9 @@ internal sealed partial class GroupMove
             From = new(record.VolumeId, move.From.Pool, move.From.Generation),
             ToNode = move.Target!.NodeName,
             To = new(record.VolumeId, move.Target.Pool, move.Target.Generation),
+
+            // A first pass is not begun beside another that still runs: it could put back what was there before.
+            Attempt = pass > 1 ? ActivityTraceId.CreateRandom().ToHexString() : "",
         };
         while (true)
         {

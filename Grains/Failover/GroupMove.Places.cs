@@ -77,7 +77,7 @@ internal sealed partial class GroupMove
     // who finds it elsewhere does not touch the others.
     private static void RequireAt(string node, VolumeRecord record)
     {
-        var at = record.Move is { Phase: MovePhase.Relocating or MovePhase.Preparing } move ? move.Target?.NodeName : record.NodeName;
+        var at = record.Move is { Phase: MovePhase.Relocating or MovePhase.Preparing or MovePhase.Fencing } move ? move.Target?.NodeName : record.NodeName;
         if (at != node)
         {
             throw new StorageException(

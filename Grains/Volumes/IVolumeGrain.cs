@@ -83,10 +83,11 @@ public interface IVolumeGrain : IGrainWithStringKey
 
     /// <summary>What was copied is exactly what the volume held when nobody wrote to it any more.</summary>
     /// <param name="moveId">The move.</param>
+    /// <param name="target">Where it was copied to; another coordinator may have chosen another place meanwhile.</param>
     /// <param name="evidence">What proves it, for people.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    [Alias("ConfirmCopy")]
-    Task<VolumeRecord> ConfirmCopyAsync(string moveId, string evidence, CancellationToken cancellationToken);
+    [Alias("ConfirmCopyTo")]
+    Task<VolumeRecord> ConfirmCopyAsync(string moveId, AbandonedPlace target, string evidence, CancellationToken cancellationToken);
 
     /// <summary>The data stays behind after all; the volume will be empty. Nothing happens when it is copied already.</summary>
     [Alias("ForgoCopy")]

@@ -28,6 +28,12 @@ internal sealed partial class VolumeGrain
             return record;
         }
 
+        if (record.Move?.Restores == copy)
+        {
+            throw new StorageException(
+                StorageErrorCode.FailedPrecondition, $"The copy of generation {generation} on node '{nodeName}' is being restored.");
+        }
+
         RequireLive(nodeName, $"rid of its copy of generation {generation}");
         await RemoveCopyAsync(copy, cancellationToken);
         await WriteAsync((_record! with { Retired = [.. _record.Retired.Where(c => c != copy)] }).Remember(
@@ -116,6 +122,12 @@ internal sealed partial class VolumeGrain
         }
 
         RequireLive(copy.NodeName, "left as it was");
+        if (move.Made is not null)
+        {
+            // Whoever finds the move after this was interrupted must not take the copy for what is restored already.
+            await WriteAsync(_record! with { Move = move with { Made = null } });
+        }
+
         var (from, to) = (new DiskVolumeKey(Id, target.Pool, target.Generation), copy.KeyOf(Id));
         var renamed = await executor.RenameAsync(copy.NodeName, from, to, cancellationToken);
         await Ledger(copy.NodeName).RenameAsync(from, to, renamed.Bytes, cancellationToken);
@@ -149,11 +161,16 @@ internal sealed partial class VolumeGrain
 
     private async Task RemoveCopyAsync(RetiredCopy copy, CancellationToken cancellationToken)
     {
+        // One that was put aside may have its new handle, and its record not say so yet.
         var key = copy.KeyOf(Id);
-        await executor.DeleteAsync(copy.NodeName, key, cancellationToken);
-        crash.Reached("copy.off-disk", Id);
-        await Ledger(copy.NodeName).ReleaseAsync(key.VolumeId, key.Generation, cancellationToken);
-        crash.Reached("copy.released", Id);
+        var aside = key with { VolumeId = RetiredCopyId.Of(Id, copy.Generation) };
+        foreach (var handle in copy.StoredAs.Length > 0 ? [key] : new[] { key, aside })
+        {
+            await executor.DeleteAsync(copy.NodeName, handle, cancellationToken);
+            crash.Reached("copy.off-disk", Id);
+            await Ledger(copy.NodeName).ReleaseAsync(handle.VolumeId, handle.Generation, cancellationToken);
+            crash.Reached("copy.released", Id);
+        }
     }
 
     /// <summary>

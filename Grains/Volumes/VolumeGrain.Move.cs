@@ -62,7 +62,7 @@ internal sealed partial class VolumeGrain
         }
 
         await UndoRestoreAsync(move, cancellationToken);
-        await WriteAsync((WithoutTarget(_record) with { Move = null }).Remember(time.GetUtcNow(), $"Stays where it is: {reason}"));
+        await WriteAsync((WithoutTarget(_record!) with { Move = null }).Remember(time.GetUtcNow(), $"Stays where it is: {reason}"));
         await CleanUpAsync(cancellationToken);
     }
 
@@ -88,7 +88,7 @@ internal sealed partial class VolumeGrain
         var (record, move) = RequireMove(moveId);
         switch (move.Phase)
         {
-            case MovePhase.Fencing:
+            case MovePhase.Fencing when !MayBePlaced(move):
                 throw new StorageException(
                     StorageErrorCode.FailedPrecondition,
                     $"Volume '{Id}' is not made on node '{toNode}': node '{move.From.NodeName}' may still write to it.");
@@ -107,7 +107,7 @@ internal sealed partial class VolumeGrain
     public async Task<VolumeRecord> MakeMoveAsync(string moveId, CancellationToken cancellationToken)
     {
         var (record, move) = RequireMove(moveId);
-        if (move.Phase is not (MovePhase.Relocating or MovePhase.Preparing) || move.Made?.Bytes >= record.Bytes)
+        if (!MayBePlaced(move) || move.Made?.Bytes >= record.Bytes)
         {
             return record;
         }
@@ -143,11 +143,11 @@ internal sealed partial class VolumeGrain
 
     public async Task<VolumeRecord> UnplaceMoveAsync(string moveId, CancellationToken cancellationToken)
     {
-        var (record, move) = RequireMove(moveId);
-        if (move.Phase is MovePhase.Relocating or MovePhase.Preparing && move.Target is not null)
+        var (_, move) = RequireMove(moveId);
+        if (MayBePlaced(move) && move.Target is not null)
         {
             await UndoRestoreAsync(move, cancellationToken);
-            await WriteAsync(WithoutTarget(record));
+            await WriteAsync(WithoutTarget(_record!));
             await CleanUpAsync(cancellationToken);
         }
 
@@ -339,6 +339,10 @@ internal sealed partial class VolumeGrain
     private AbandonedPlace RequireTarget(VolumeMove move) => move.Target ?? throw new StorageException(
         StorageErrorCode.FailedPrecondition, $"No place is reserved for volume '{Id}' yet.");
 
+    // What was prepared had a place before it was fenced; others of its group may still be looking for one.
+    private static bool MayBePlaced(VolumeMove move) => move.Phase is MovePhase.Relocating or MovePhase.Preparing
+        || move is { Phase: MovePhase.Fencing, Cause: MoveCause.Requested };
+
     private static bool IsHeldUp(VolumeRecord record) => record.Move is { Phase: MovePhase.Fencing or MovePhase.Relocating };
 
     private StorageException BeingMoved(VolumeRecord record) => new(
@@ -351,7 +355,7 @@ internal sealed partial class VolumeGrain
     private static VolumeRecord WithoutTarget(VolumeRecord record) => record.Move?.Target is { } target
         ? record with
         {
-            Move = record.Move with { Target = null, Made = null, Copied = "" },
+            Move = record.Move with { Target = null, Made = null, Copied = "", From = record.Move.From with { StoredAs = "" } },
             Abandoned = record.Move.Restores is null ? [.. record.Abandoned, target] : record.Abandoned,
         }
         : record;

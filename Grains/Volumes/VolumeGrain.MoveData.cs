@@ -1,3 +1,4 @@
+using Carina.Grains.Errors;
 using Carina.Grains.Failover;
 
 namespace Carina.Grains.Volumes;
@@ -20,9 +21,16 @@ internal sealed partial class VolumeGrain
         return _record!;
     }
 
-    public async Task<VolumeRecord> ConfirmCopyAsync(string moveId, string evidence, CancellationToken cancellationToken)
+    public async Task<VolumeRecord> ConfirmCopyAsync(
+        string moveId, AbandonedPlace target, string evidence, CancellationToken cancellationToken)
     {
         var (record, move) = RequireMove(moveId);
+        if (move.Phase == MovePhase.Relocating && move.Target != target)
+        {
+            throw new StorageException(
+                StorageErrorCode.Aborted, $"Volume '{Id}' was copied to node '{target.NodeName}', which is not where it goes any more.");
+        }
+
         if (move is { Phase: MovePhase.Relocating, Copied.Length: 0 })
         {
             var now = time.GetUtcNow();

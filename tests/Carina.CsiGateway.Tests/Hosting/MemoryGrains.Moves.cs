@@ -14,7 +14,8 @@ internal sealed partial class MemoryVolumeGrain
 
     public Task<VolumeRecord> EndPreparationAsync(string moveId, CancellationToken cancellationToken) => throw NoMoves();
 
-    public Task<VolumeRecord> ConfirmCopyAsync(string moveId, string evidence, CancellationToken cancellationToken) => throw NoMoves();
+    public Task<VolumeRecord> ConfirmCopyAsync(
+        string moveId, AbandonedPlace target, string evidence, CancellationToken cancellationToken) => throw NoMoves();
 
     public Task<VolumeRecord> ForgoCopyAsync(string moveId, string reason, CancellationToken cancellationToken) => throw NoMoves();
 

@@ -9,7 +9,10 @@ namespace Carina.Grains.Tests.Failover.Simulation;
 /// </summary>
 public sealed class FailoverSimulationTests(ITestOutputHelper output)
 {
-    private const int Seeds = 2000;
+    private const int Seeds = 600;
+
+    // Found faults once, and lie beyond the others.
+    private static readonly int[] _known = [1221, 1297, 1465, 1987];
 
     [Fact]
     public void Nothing_is_written_twice_and_nothing_is_lost_whatever_fails()
@@ -26,8 +29,9 @@ public sealed class FailoverSimulationTests(ITestOutputHelper output)
         var watch = Stopwatch.StartNew();
         var failures = new List<string>();
         var (moves, cancellations, writes, steps) = (0, 0, 0L, 0L);
+        var contents = (Copies: 0, Restores: 0, Discards: 0);
         var seeds = Setting("CARINA_SIM_SEEDS") ?? Seeds;
-        for (var seed = 0; seed < seeds; seed++)
+        foreach (var seed in Enumerable.Range(0, seeds).Concat(_known))
         {
             var run = new SimRun(seed);
             if (run.Run() is { } failure)
@@ -38,13 +42,17 @@ public sealed class FailoverSimulationTests(ITestOutputHelper output)
             moves += run.Cluster.Checks.Moves;
             cancellations += run.Cluster.Checks.Cancellations;
             writes += run.Cluster.Checks.Writes;
+            var (copied, restored, discarded) = run.Cluster.Checks.Contents.Count;
+            contents = (contents.Copies + copied, contents.Restores + restored, contents.Discards + discarded);
             steps += run.Cluster.Simulator.Steps;
         }
 
         output.WriteLine(
-            $"{seeds} seeds, {moves} moves, {cancellations} cancelled, {writes} writes, {steps} steps in {watch.Elapsed.TotalSeconds:0.0} s");
+            $"{seeds} seeds, {moves} moves, {cancellations} cancelled, {writes} writes, "
+            + $"{contents.Copies} with contents, {contents.Restores} restored, {contents.Discards} copies removed, {steps} steps in {watch.Elapsed.TotalSeconds:0.0} s");
         Assert.True(failures.Count == 0, string.Join('\n', failures.Prepend($"{failures.Count} of {seeds} seeds failed.")));
         Assert.True(moves > seeds / 10, "Next to nothing was moved.");
+        Assert.True(contents.Copies > seeds / 10 && contents.Restores > seeds / 20, "Next to nothing was copied or restored.");
     }
 
     [Fact]

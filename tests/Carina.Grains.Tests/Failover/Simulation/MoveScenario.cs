@@ -9,14 +9,15 @@ internal sealed class MoveScenario
     public const string Pod = "moves";
     public const string Other = "stays";
 
-    public MoveScenario(FailoverOptions? options = null, int seed = 1)
+    public MoveScenario(FailoverOptions? options = null, int seed = 1, SimMutation mutation = SimMutation.None, FailoverData data = FailoverData.Fresh)
     {
         Cluster = new(seed, new()
         {
             Nodes = 5,
-            Apps = [SimShape.App(Pod, true, "a", "b"), SimShape.App(Other, false, "c")],
+            Apps = [SimShape.App(Pod, true, "a", "b") with { Data = data }, SimShape.App(Other, false, "c")],
             Failover = options ?? new() { Cooldown = TimeSpan.Zero },
             HasExactClocks = true,
+            Mutation = mutation,
         });
         Cluster.Start();
         NoFailure();
@@ -31,6 +32,10 @@ internal sealed class MoveScenario
     public SimApi Api => Cluster.Api;
 
     public bool HasMoved => Cluster.RecordOf("a").NodeName != Home.Name;
+
+    /// <summary>Both volumes are on one node, and what they left is put aside.</summary>
+    public bool IsTogether => Cluster.RecordOf("a").NodeName == Cluster.RecordOf("b").NodeName
+        && Cluster.RecordOf("b").Retired.All(c => c.StoredAs.Length > 0);
 
     /// <summary>Both volumes at rest with this generation on one node, bound there, and the pod running on them.</summary>
     public bool IsAt(long generation) =>

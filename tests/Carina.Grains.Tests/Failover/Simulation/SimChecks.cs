@@ -14,6 +14,7 @@ internal sealed class SimChecks
     private static readonly TimeSpan _thawGrace = TimeSpan.FromSeconds(1.5);
 
     private static readonly TimeSpan _oldEnough = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan _copyInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _writeInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly SimCluster _cluster;
@@ -24,7 +25,9 @@ internal sealed class SimChecks
         _cluster = cluster;
         cluster.Api.Volumes.Changed = OnVolume;
         cluster.Api.Releasing = OnRelease;
+        Contents = new(cluster);
         cluster.Simulator.Every(_writeInterval, WriteAll);
+        cluster.Simulator.Every(_copyInterval, Contents.LookAtCopies);
     }
 
     /// <summary>Records that pods got acknowledged.</summary>
@@ -34,6 +37,8 @@ internal sealed class SimChecks
     public int Moves { get; private set; }
 
     public int Cancellations { get; private set; }
+
+    public SimContentChecks Contents { get; }
 
     /// <summary>Every container writes a record to each of its volumes, if it can.</summary>
     public void Write(SimMachine machine, SimContainer container)
@@ -109,21 +114,25 @@ internal sealed class SimChecks
     private void Acknowledge(SimMachine machine, DiskVolumeKey key)
     {
         Writes++;
+        var isExcused = machine.ThawedAt is { } thawed && _cluster.Simulator.Now - thawed <= _thawGrace;
         var newest = _newest.GetValueOrDefault(key.VolumeId);
         if (key.Generation >= newest)
         {
             _newest[key.VolumeId] = key.Generation;
         }
-        else if (machine.ThawedAt is not { } thawed || _cluster.Simulator.Now - thawed > _thawGrace)
+        else if (!isExcused)
         {
             _cluster.Simulator.Fail(
                 $"Two writers: {machine.Name} writes to {key.VolumeId}#{key.Generation}, generation {newest} has been written to.");
         }
+
+        Contents.Write(machine, key, Writes, isExcused);
     }
 
     private void OnVolume(VolumeRecord? before, VolumeRecord after)
     {
-        var isTouched = after.Move is not null || (before is { State: VolumeState.Ready } && before.NodeName != after.NodeName);
+        Contents.Change(before, after);
+        var isTouched = after.Move is { Cause: Carina.Grains.Failover.MoveCause.NodeLost } || (before is { State: VolumeState.Ready } && before.NodeName != after.NodeName);
         if (isTouched && before?.Move is null && IsRefused(after.VolumeId))
         {
             _cluster.Simulator.Fail($"{after.VolumeId} is moved, though a pod of its group did not opt in.");
@@ -141,7 +150,7 @@ internal sealed class SimChecks
             _cluster.Simulator.Fail($"{after.VolumeId} goes back from generation {before.Generation} to {after.Generation}.");
         }
 
-        if (before is { State: VolumeState.Ready } && before.NodeName != after.NodeName)
+        if (before is { State: VolumeState.Ready } && before.Generation != after.Generation)
         {
             Moves++;
             if (before.Move?.Phase != Carina.Grains.Failover.MovePhase.Relocating || before.Move.Fence.Length == 0)
@@ -162,7 +171,7 @@ internal sealed class SimChecks
     }
 
     /// <summary>All claims that hang together with a pod's.</summary>
-    private static HashSet<string> GroupOf(SimApp app, List<SimApp> apps)
+    public static HashSet<string> GroupOf(SimApp app, IReadOnlyList<SimApp> apps)
     {
         var claims = app.Claims.ToHashSet(StringComparer.Ordinal);
         while (apps.Where(a => a.Claims.Any(claims.Contains)).SelectMany(a => a.Claims).Where(claims.Add).Any())

@@ -61,6 +61,11 @@ internal sealed partial class SimCluster
             }
         }
 
+        if (Api.Requests.Count > 0)
+        {
+            return $"{Api.Requests.Values.First()} is not answered";
+        }
+
         foreach (var app in Apps)
         {
             if (!Api.Pods.TryGetValue(app.Name, out var pod) || pod.IsDeleting || pod.NodeName.Length == 0)

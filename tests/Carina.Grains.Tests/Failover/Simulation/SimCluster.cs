@@ -103,6 +103,12 @@ internal sealed partial class SimCluster
     /// <summary>Until when agents hang, by node.</summary>
     public Dictionary<string, TimeSpan> HangsUntil { get; } = [];
 
+    /// <summary>Share of parts that cannot be copied.</summary>
+    public double CopyFailures { get; set; }
+
+    /// <summary>What was copied exactly, by move and volume; for mutations.</summary>
+    public HashSet<string> Copied { get; } = [];
+
     public List<FailoverNotice> Notices { get; } = [];
 
     /// <summary>Whether a silo dies at a point.</summary>
@@ -145,6 +151,14 @@ internal sealed partial class SimCluster
         {
             Simulator.Fail($"The cluster does not start: {Unrest()}");
         }
+    }
+
+    /// <summary>An operator annotates a volume.</summary>
+    public void Ask(string volumeId, VolumeRequestKind kind, string value)
+    {
+        Simulator.Log($"{kind} {value} of {volumeId} is asked for");
+        Checks.Contents.Ask(volumeId, kind, value);
+        Api.Requests[SimApi.RequestKey(volumeId, kind)] = new(volumeId, kind, $"carina.storage.io/{kind}", value);
     }
 
     public static string VolumeOf(string claim) => VolumeIds.FromName($"pv-{claim}");

@@ -1,3 +1,4 @@
+using Carina.Grains.Failover;
 using Carina.Grains.Tests.Failover.Simulation.Cluster;
 
 namespace Carina.Grains.Tests.Failover.Simulation;
@@ -26,13 +27,23 @@ internal sealed class SimRun(int seed, SimMutation mutation = SimMutation.None, 
         }
 
         var faults = new SimFaults(Cluster);
-        var time = simulator.Between(20, 150);
+        var operators = HasOperators(seed) ? new SimOperators(Cluster, new Random(seed)) : null;
+        var time = simulator.Between(20, 150) + (operators is null ? TimeSpan.Zero : TimeSpan.FromSeconds(60));
         faults.Plan(time);
+        operators?.Plan(time);
         simulator.RunFor(time + simulator.Between(0, 60));
         faults.Heal();
-        if (!simulator.RunUntil(Cluster.IsCalm, _recovery) && simulator.Failure is null)
+        operators?.End();
+        if (operators is not null)
         {
-            simulator.Fail($"Not all is well {_recovery.TotalMinutes:0} minutes after all was repaired: {Cluster.Unrest()}");
+            simulator.Every(TimeSpan.FromMinutes(2), operators.Reunite);
+        }
+
+        AwaitCalm("all was repaired");
+        if (operators is not null && simulator.Failure is null)
+        {
+            operators.AskOnceMore();
+            AwaitCalm("the last request");
         }
 
         if (!simulator.RunUntil(() => Cluster.Checks.FindLeak().Length == 0, _settling) && simulator.Failure is null)
@@ -46,6 +57,17 @@ internal sealed class SimRun(int seed, SimMutation mutation = SimMutation.None, 
         }
 
         return simulator.Failure;
+    }
+
+    /// <summary>Every other seed; what happens in the others does not depend on these.</summary>
+    private static bool HasOperators(int seed) => seed % 2 == 1;
+
+    private void AwaitCalm(string since)
+    {
+        if (!Cluster.Simulator.RunUntil(Cluster.IsCalm, _recovery) && Cluster.Simulator.Failure is null)
+        {
+            Cluster.Simulator.Fail($"Not all is well {_recovery.TotalMinutes:0} minutes after {since}: {Cluster.Unrest()}");
+        }
     }
 
     private static SimShape Shape(int seed, SimMutation mutation, bool isVerbose)
@@ -66,6 +88,12 @@ internal sealed class SimRun(int seed, SimMutation mutation = SimMutation.None, 
             apps.Add(SimShape.App($"app-{i}", random.Next(5) > 0, [.. claims]));
         }
 
+        var choices = new Random(seed);
+        if (HasOperators(seed))
+        {
+            apps = [.. apps.Select(a => a with { Data = (FailoverData)choices.Next(3) })];
+        }
+
         return new()
         {
             Nodes = nodes,
@@ -74,6 +102,7 @@ internal sealed class SimRun(int seed, SimMutation mutation = SimMutation.None, 
             IsVerbose = isVerbose,
             Failover = new()
             {
+                CopyRetention = HasOperators(seed) && choices.Next(4) == 0 ? TimeSpan.FromSeconds(90 + choices.Next(120)) : null,
                 Cooldown = TimeSpan.FromSeconds(random.Next(3) * 30),
                 SkipCordonedNodes = random.Next(4) > 0,
                 MaxLostNodesPercent = random.Next(4) == 0 ? 34 : 50,

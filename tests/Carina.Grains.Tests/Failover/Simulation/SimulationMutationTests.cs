@@ -22,6 +22,9 @@ public sealed class SimulationMutationTests(ITestOutputHelper output)
     [InlineData(nameof(SimMutation.EverybodyOptsIn), "did not opt in")]
     [InlineData(nameof(SimMutation.DeletesAreForgotten), "Capacity is lost")]
     [InlineData(nameof(SimMutation.ReleasesByName), "where its volumes are")]
+    [InlineData(nameof(SimMutation.SecondPassSkipped), "Data is lost")]
+    [InlineData(nameof(SimMutation.CopiesAreRemoved), "holds nothing")]
+    [InlineData(nameof(SimMutation.RestoresAnother), "which nobody asked for")]
     public void A_broken_world_is_noticed(string mutation, string failure, int firstSeed = 0)
     {
         for (var seed = firstSeed; seed < firstSeed + Seeds; seed++)

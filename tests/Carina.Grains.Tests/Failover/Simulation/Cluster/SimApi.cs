@@ -1,3 +1,4 @@
+using Carina.Grains.Failover;
 using Carina.Grains.Nodes;
 using Carina.Grains.Tests.Failover.Simulation.Engine;
 using Carina.Grains.Volumes;
@@ -22,6 +23,14 @@ internal sealed class SimApi(Simulator simulator)
     public SortedDictionary<string, SimPersistentVolume> PersistentVolumes { get; } = new(StringComparer.Ordinal);
 
     public SortedDictionary<string, SimLease> Leases { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What operators annotated volumes with, by <see cref="RequestKey"/>.</summary>
+    public SortedDictionary<string, VolumeRequest> Requests { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Pods that no budget allows to be evicted.</summary>
+    public HashSet<string> Protected { get; } = [];
+
+    public static string RequestKey(string volumeId, VolumeRequestKind kind) => $"{volumeId} {kind}";
 
     public string NextUid() => $"uid-{++_uid}";
 
@@ -76,6 +85,8 @@ internal sealed class SimNode(string name)
 
     public bool IsOutOfService { get; set; }
 
+    public bool IsEvacuated { get; set; }
+
     public TimeSpan LastHeartbeat { get; set; }
 
     public TimeSpan NotReadySince { get; set; }
@@ -99,7 +110,10 @@ internal sealed class SimPod(SimApp app, string uid, TimeSpan madeAt)
 }
 
 /// <summary>What a StatefulSet makes pods of: one pod at a time, with the same name and claims.</summary>
-internal sealed record SimApp(string Name, bool OptedIn, IReadOnlyList<string> Claims);
+internal sealed record SimApp(string Name, bool OptedIn, IReadOnlyList<string> Claims)
+{
+    public FailoverData Data { get; init; }
+}
 
 internal sealed class SimClaim(string name, string uid, string volumeName)
 {

@@ -5,7 +5,7 @@ using Carina.Grains.Volumes;
 namespace Carina.Grains.Tests.Failover.Simulation.Cluster;
 
 /// <summary>The rules of KubernetesFailoverWorld and PersistentVolumeHoming (Silo/Failover) over the simulated API server.</summary>
-internal sealed class SimFailoverWorld(SimCluster cluster, SimSilo silo, SimLeaseObserver leases) : IFailoverWorld
+internal sealed partial class SimFailoverWorld(SimCluster cluster, SimSilo silo, SimLeaseObserver leases) : IFailoverWorld
 {
     private const int MaxAttempts = 5;
 
@@ -15,7 +15,7 @@ internal sealed class SimFailoverWorld(SimCluster cluster, SimSilo silo, SimLeas
     {
         var looking = leases.LookAsync(cancellationToken);
         var nodes = await AskAsync(
-            () => Api.Nodes.Values.Select(n => (n.Name, n.IsReady, n.IsCordoned, n.IsOutOfService)).ToList(), cancellationToken);
+            () => Api.Nodes.Values.Select(n => (n.Name, n.IsReady, n.IsCordoned, n.IsOutOfService, n.IsEvacuated)).ToList(), cancellationToken);
         var held = await looking;
         var live = silo.LiveNodes;
         return
@@ -26,6 +26,7 @@ internal sealed class SimFailoverWorld(SimCluster cluster, SimSilo silo, SimLeas
                 Ready = n.IsReady,
                 InMaintenance = n.IsCordoned,
                 OutOfService = n.IsOutOfService,
+                Evacuate = n.IsEvacuated,
                 SiloLive = live.Contains(n.Name),
                 Lease = held.GetValueOrDefault(n.Name),
             }),
@@ -66,10 +67,13 @@ internal sealed class SimFailoverWorld(SimCluster cluster, SimSilo silo, SimLeas
             IReadOnlyList<PodPlace> () =>
             [
                 .. Api.Nodes.Values
-                    .Where(n => live.Contains(n.Name) && !group.Volumes.Any(v => (v.Move?.From.NodeName ?? v.NodeName) == n.Name))
-                    .Select(n => new PodPlace(n.Name, n is { IsReady: true, IsCordoned: false, IsOutOfService: false } ? "" : "it takes no pods", 0)),
+                    .Select(n => new PodPlace(n.Name, IsOpen(n) ? "" : "it takes no pods, or is to be left", 0)),
             ],
             cancellationToken);
+
+        bool IsOpen(SimNode node) => node is { IsReady: true, IsCordoned: false, IsOutOfService: false, IsEvacuated: false }
+            && live.Contains(node.Name)
+            && !group.Volumes.Any(v => (v.Move?.From.NodeName ?? v.NodeName) == node.Name);
     }
 
     public async Task<string> RehomeAsync(VolumeRecord volume, Func<string, Task> remember, CancellationToken cancellationToken)
@@ -127,16 +131,6 @@ internal sealed class SimFailoverWorld(SimCluster cluster, SimSilo silo, SimLeas
         return released;
     }
 
-    // Nobody asks for anything here yet.
-    public IReadOnlyList<VolumeRequest> Requests => [];
-
-    public Task AnswerAsync(VolumeRequest request, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<string> FindEvictionObstacleAsync(IReadOnlyList<VolumePod> pods, CancellationToken cancellationToken) =>
-        throw new NotSupportedException();
-
-    public Task EvictAsync(IReadOnlyList<VolumePod> pods, CancellationToken cancellationToken) => throw new NotSupportedException();
-
     public void Tell(FailoverNotice notice)
     {
         cluster.Notices.Add(notice);
@@ -192,6 +186,7 @@ internal sealed class SimFailoverWorld(SimCluster cluster, SimSilo silo, SimLeas
                 {
                     Volumes = [.. g.Select(u => u.Volume).OrderBy(v => v.VolumeId, StringComparer.Ordinal)],
                     Pods = [.. pods.Select(p => new VolumePod("default", p.Name, p.Uid, p.NodeName, p.App.OptedIn, p.HasRun))],
+                    Data = pods.Select(p => p.App.Data).DefaultIfEmpty().Max(),
                     OptedIn = cluster.Mutation == SimMutation.EverybodyOptsIn || (pods.Count > 0 && pods.All(p => p.App.OptedIn)),
                 };
             }),

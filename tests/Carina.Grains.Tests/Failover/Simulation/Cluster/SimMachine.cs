@@ -60,6 +60,9 @@ internal sealed class SimMachine(Simulator simulator, string name)
 
     public SortedDictionary<string, DiskVolume> Disk { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>What the volumes hold, by the handles that they have on the disk.</summary>
+    public SortedDictionary<string, SimContent> Contents { get; } = new(StringComparer.Ordinal);
+
     public SortedDictionary<string, DiskVolumeKey> FencedFile { get; } = new(StringComparer.Ordinal);
 
     public SortedDictionary<string, DiskVolumeKey> GuardedFile { get; } = new(StringComparer.Ordinal);

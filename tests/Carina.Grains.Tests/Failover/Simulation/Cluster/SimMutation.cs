@@ -34,4 +34,19 @@ internal enum SimMutation
 
     /// <summary>Pods are removed by name, whatever their uid is.</summary>
     ReleasesByName,
+
+    /// <summary>What was written since the first pass is not copied.</summary>
+    SecondPassSkipped,
+
+    /// <summary>The second pass does not ask whether the volume is cut off.</summary>
+    CopiesWithoutFence,
+
+    /// <summary>What was copied to one place counts as copied to the next one.</summary>
+    CopiedIsKept,
+
+    /// <summary>Copies that are put aside are removed instead.</summary>
+    CopiesAreRemoved,
+
+    /// <summary>Another copy is restored than was asked for.</summary>
+    RestoresAnother,
 }

@@ -183,10 +183,10 @@ internal sealed class SimExecutor(SimSilo silo) : INodeExecutor
         CallAsync(node, from, _patience, (agent, stop) => agent.RenameAsync(from, to, stop), cancellationToken);
 
     public Task<CopyProgress> CopyAsync(string node, CopyOrder order, CancellationToken cancellationToken) =>
-        throw new NotSupportedException();
+        CallAsync(node, order.From, _fencePatience, (agent, stop) => agent.Copier.CopyAsync(order, stop), cancellationToken);
 
     public Task<DiskVolume> ExpandAsync(string node, DiskVolumeKey key, long bytes, CancellationToken cancellationToken) =>
-        throw new NotSupportedException();
+        CallAsync(node, key, _patience, (agent, stop) => agent.ExpandAsync(key, bytes, stop), cancellationToken);
 
     public Task<DiskVolume> AdoptAsync(string node, DiskVolumeKey key, CancellationToken cancellationToken) =>
         throw new NotSupportedException();

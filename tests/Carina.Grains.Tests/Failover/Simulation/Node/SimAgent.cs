@@ -14,12 +14,15 @@ internal sealed class SimAgent(SimCluster cluster, SimMachine machine, Func<SimS
 {
     private static readonly TimeSpan _reportInterval = TimeSpan.FromSeconds(30);
 
+    private SimCopier? _copier;
     private readonly Dictionary<string, int> _inFlight = [];
     private readonly Dictionary<string, Task> _fencing = [];
     private Task _last = Task.CompletedTask;
     private long _sequence;
 
     private SimSilo Silo => self();
+
+    public SimCopier Copier => _copier ??= new(cluster, machine, this, self);
 
     /// <summary>Volumes that this process has seen to be cut off.</summary>
     public HashSet<DiskVolumeKey> Confirmed { get; } = [];
@@ -41,6 +44,7 @@ internal sealed class SimAgent(SimCluster cluster, SimMachine machine, Func<SimS
 
         var made = new DiskVolume { Key = key, Bytes = bytes, DevicePath = $"/dev/{key.Pool}/{key.VolumeId}" };
         machine.Disk.Add(key.VolumeId, made);
+        machine.Contents[key.VolumeId] = new(key.Generation);
         cluster.Simulator.Log($"{machine.Name} makes {key.VolumeId}#{key.Generation}");
         return made;
     }, stop);
@@ -54,8 +58,7 @@ internal sealed class SimAgent(SimCluster cluster, SimMachine machine, Func<SimS
                 throw Refusal("it is in use, or the new handle is taken");
             }
 
-            machine.Disk.Remove(from.VolumeId);
-            machine.Disk.Add(to.VolumeId, there with { Key = to });
+            Move(there, to);
             cluster.Simulator.Log($"{machine.Name} keeps {from.VolumeId}#{from.Generation} as {to.VolumeId}#{to.Generation}");
         }
 
@@ -67,6 +70,17 @@ internal sealed class SimAgent(SimCluster cluster, SimMachine machine, Func<SimS
         return machine.Disk.TryGetValue(to.VolumeId, out var renamed) && renamed.Key == to ? renamed : throw Refusal("it is not there");
     }, stop);
 
+    public Task<DiskVolume> ExpandAsync(DiskVolumeKey key, long bytes, CancellationToken stop) => RunAsync(key, isDelete: false, () =>
+    {
+        var there = machine.Disk.GetValueOrDefault(key.VolumeId);
+        if (there?.Key != key || machine.FreeBytes + there.Bytes < bytes)
+        {
+            throw Refusal("it is not there, or has no room");
+        }
+
+        return machine.Disk[key.VolumeId] = there with { Bytes = Math.Max(bytes, there.Bytes) };
+    }, stop);
+
     public Task<bool> DeleteAsync(DiskVolumeKey key, CancellationToken stop) => RunAsync(key, isDelete: true, () =>
     {
         if (cluster.Mutation != SimMutation.DeletesAreForgotten && machine.Disk.TryGetValue(key.VolumeId, out var there) && there.Key == key)
@@ -76,7 +90,9 @@ internal sealed class SimAgent(SimCluster cluster, SimMachine machine, Func<SimS
                 throw Refusal("it is in use");
             }
 
+            cluster.Checks.Contents.Delete(machine, key);
             machine.Disk.Remove(key.VolumeId);
+            machine.Contents.Remove(key.VolumeId);
             cluster.Simulator.Log($"{machine.Name} removes {key.VolumeId}#{key.Generation}");
         }
 
@@ -157,6 +173,19 @@ internal sealed class SimAgent(SimCluster cluster, SimMachine machine, Func<SimS
         cluster.Simulator.Log($"{machine.Name} lifts the fence of {key.VolumeId}#{key.Generation}");
         FencesChanged();
         return true;
+    }
+
+    private void Move(DiskVolume volume, DiskVolumeKey to)
+    {
+        var isAside = to.VolumeId.Contains(Carina.Grains.Failover.RetiredCopyId.Mark, StringComparison.Ordinal);
+        machine.Disk.Remove(volume.Key.VolumeId);
+        machine.Contents.Remove(volume.Key.VolumeId, out var content);
+        machine.Disk.Add(to.VolumeId, volume with { Key = to });
+        machine.Contents[to.VolumeId] = isAside && cluster.Mutation == SimMutation.CopiesAreRemoved ? new(0) : content!;
+
+        // Its device was closed; nothing that is opened from now on is cut off.
+        machine.Cut.Remove(volume.Key);
+        Confirmed.Remove(volume.Key);
     }
 
     /// <summary>Tells the ledger what the disk has, now and then.</summary>
