@@ -69,9 +69,11 @@ internal sealed partial class VolumeGrain
                 StorageErrorCode.ResourceExhausted, $"The copy that is to be restored is on node '{copy.NodeName}', not on '{toNode}'.");
         }
 
+        var generation = NextGeneration(_record!);
         await WriteAsync(_record! with
         {
-            Move = _record.Move! with { Target = new(copy.NodeName, copy.Pool, NextGeneration(_record)) },
+            LastGeneration = generation,
+            Move = _record.Move! with { Target = new(copy.NodeName, copy.Pool, generation) },
         });
         crash.Reached("move.restore-placed", Id);
     }

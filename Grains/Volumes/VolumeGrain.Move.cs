@@ -304,6 +304,7 @@ internal sealed partial class VolumeGrain
                 crash.Reached("move.reserved", Id);
                 await WriteAsync(record with
                 {
+                    LastGeneration = generation,
                     Move = record.Move with { Target = new(candidate.NodeName, candidate.Pool, generation) },
                 });
                 crash.Reached("move.recorded", Id);
@@ -368,7 +369,7 @@ internal sealed partial class VolumeGrain
     };
 
     private static long NextGeneration(VolumeRecord record) =>
-        record.Abandoned.Select(a => a.Generation).Append(record.Generation).Max() + 1;
+        record.Abandoned.Select(a => a.Generation).Append(record.Generation).Append(record.LastGeneration).Max() + 1;
 
     private Task WriteIfChangedAsync(VolumeRecord record) =>
         ReferenceEquals(record, _record) ? Task.CompletedTask : WriteAsync(record);

@@ -126,6 +126,13 @@ public sealed record VolumeRecord
     [Id(22)]
     public VolumeGuard? Guard { get; init; }
 
+    /// <summary>
+    /// The highest generation that a place was ever chosen for: one that was given up is not used again, since messages
+    /// about it may still be on their way. 0 when none was beyond <see cref="Generation"/>.
+    /// </summary>
+    [Id(23)]
+    public long LastGeneration { get; init; }
+
     /// <summary>Entries of <see cref="History"/> that are kept.</summary>
     public const int MaxHistory = 20;
 

@@ -67,6 +67,10 @@ public sealed class LogicVolumeSpec
     [JsonPropertyName("volumeGeneration")]
     public long? VolumeGeneration { get; set; }
 
+    /// <summary>The highest generation that a place was ever chosen for.</summary>
+    [JsonPropertyName("lastGeneration")]
+    public long? LastGeneration { get; set; }
+
     [JsonPropertyName("volumeMode")]
     public string? VolumeMode { get; set; }
 

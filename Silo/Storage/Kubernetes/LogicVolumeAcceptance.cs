@@ -68,6 +68,7 @@ internal static class LogicVolumeAcceptance
         AbandonedPlaces = spec.AbandonedPlaces,
         Move = spec.Move,
         RetiredCopies = spec.RetiredCopies,
+        LastGeneration = spec.LastGeneration,
         Guard = spec.Guard,
         Checksum = spec.Checksum,
         Further = spec.Further,

@@ -12,6 +12,7 @@ internal static class LogicVolumeMoveMapping
     public static void Apply(VolumeRecord record, LogicVolumeSpec spec)
     {
         spec.Move = record.Move is { } move ? Write(move) : null;
+        spec.LastGeneration = record.LastGeneration > 0 ? record.LastGeneration : null;
         spec.RetiredCopies = NullIfEmpty(record.Retired.Select(Write));
         spec.Guard = record.Guard is { } guard
             ? new() { NodeName = guard.NodeName, VolumeGeneration = guard.Generation, Since = Timestamps.Format(guard.Since) }
@@ -27,6 +28,7 @@ internal static class LogicVolumeMoveMapping
         return record with
         {
             Move = spec.Move is { } move ? ReadMove(item, move) : null,
+            LastGeneration = spec.LastGeneration ?? 0,
             Retired = [.. (spec.RetiredCopies ?? []).Select(copy => ReadCopy(item, "retiredCopies.size", copy))],
             Guard = spec.Guard is { } guard
                 ? new(guard.NodeName, guard.VolumeGeneration, ReadTime(item, "guard.since", guard.Since))
