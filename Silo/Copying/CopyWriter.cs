@@ -17,7 +17,7 @@ internal sealed class CopyWriter(DiskAgent agent, FencedVolumes fenced)
     public async Task<byte[]> HashAsync(DiskVolumeKey key, long offset, int bytes, CancellationToken cancellationToken)
     {
         Validate(offset, bytes);
-        using var content = await ContentsOf(key).OpenForWritingAsync(key, cancellationToken).ConfigureAwait(false);
+        using var content = await agent.ContentsOf(key.Pool).OpenForWritingAsync(key, cancellationToken).ConfigureAwait(false);
         Validate(content, offset, bytes);
         return await OwnThread.RunAsync(() =>
         {
@@ -34,7 +34,7 @@ internal sealed class CopyWriter(DiskAgent agent, FencedVolumes fenced)
         if (fenced.FindRefusal(key) is { } refusal)
             throw refusal;
 
-        using var content = await ContentsOf(key).OpenForWritingAsync(key, cancellationToken).ConfigureAwait(false);
+        using var content = await agent.ContentsOf(key.Pool).OpenForWritingAsync(key, cancellationToken).ConfigureAwait(false);
         Validate(content, offset, data.Length);
 
         // Not abandoned half-way: the file stays open until the disk has answered.
@@ -70,9 +70,6 @@ internal sealed class CopyWriter(DiskAgent agent, FencedVolumes fenced)
 
         return hashes;
     }
-
-    private IVolumeContents ContentsOf(DiskVolumeKey key) => agent.BackendOf(key.Pool) as IVolumeContents ?? throw new StorageException(
-        StorageErrorCode.FailedPrecondition, $"Volumes of pool '{key.Pool}' are not copied.");
 
     private static void Validate(long offset, int bytes)
     {

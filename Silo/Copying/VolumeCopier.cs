@@ -72,9 +72,7 @@ internal sealed partial class VolumeCopier(
         using var activity = CarinaTelemetry.StartVolumeSpan("copy volume", order.From.VolumeId);
         var started = time.GetTimestamp();
         var backend = agent.BackendOf(order.From.Pool);
-        var contents = backend as IVolumeContents ?? throw new StorageException(
-            StorageErrorCode.FailedPrecondition, $"Volumes of pool '{order.From.Pool}' are not copied.");
-        using var content = await contents.OpenForReadingAsync(order.From, _stop.Token).ConfigureAwait(false);
+        using var content = await agent.ContentsOf(order.From.Pool).OpenForReadingAsync(order.From, _stop.Token).ConfigureAwait(false);
         job.Begin(content.Bytes);
         var target = targets.Find(order.ToNode);
         await Parallel.ForEachAsync(

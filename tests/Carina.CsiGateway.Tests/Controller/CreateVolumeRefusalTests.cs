@@ -75,6 +75,8 @@ public sealed class CreateVolumeRefusalTests(CsiTestHost host) : IClassFixture<C
             "carina.storage.io/allow-pod-migration-if-node-notready", "maybe", "\"maybe\""),
         ["a hand-over that nobody knows"] = Parameter(
             "carina.storage.io/failover-hand-over", "Lapsed", "\"Lapsed\"", "fenced, guarded, lapsed"),
+        ["a fate of the data that nobody knows"] = Parameter(
+            "carina.storage.io/failover-data", "mirror", "\"mirror\"", "fresh, copy or copy-if-reachable"),
         ["unknown mutable parameter"] = Mutable("XXX_FakeKey", "1", "XXX_FakeKey", ReadAhead),
         ["negative read-ahead"] = Mutable(ReadAhead, "-1", ReadAhead, "131072"),
         ["huge read-ahead"] = Mutable(ReadAhead, "131073", ReadAhead),

@@ -23,8 +23,9 @@ public sealed class FailoverOptionsTests
             SkipCordonedNodes = false,
             FastDetection = true,
             HandOver = HandOver.Guarded,
+            CopyRetention = TimeSpan.FromHours(48),
         },
-        Parse("""{"failover": {"enabled": false, "dryRun": true, "maxLostNodesPercent": 20, "cooldownSeconds": 600, "skipCordonedNodes": false, "fastDetection": true, "handOver": "guarded"}}"""));
+        Parse("""{"failover": {"enabled": false, "dryRun": true, "maxLostNodesPercent": 20, "cooldownSeconds": 600, "skipCordonedNodes": false, "fastDetection": true, "handOver": "guarded", "copyRetentionHours": 48}}"""));
 
     [Theory]
     [InlineData("""{"failover": true}""", "failover")]
@@ -34,6 +35,7 @@ public sealed class FailoverOptionsTests
     [InlineData("""{"failover": {"cooldownSeconds": 1.5}}""", "failover.cooldownSeconds")]
     [InlineData("""{"failover": {"cooldownSeconds": "60"}}""", "failover.cooldownSeconds")]
     [InlineData("""{"failover": {"handOver": "Lapsed"}}""", "failover.handOver")]
+    [InlineData("""{"failover": {"copyRetentionHours": -1}}""", "failover.copyRetentionHours")]
     [InlineData("""{"failover": {"handOver": ["lapsed"]}}""", "failover.handOver")]
     public void Nonsense_is_refused_by_the_field_s_name(string text, string field)
     {
